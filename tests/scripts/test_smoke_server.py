@@ -29,13 +29,11 @@ print("said on stderr", file=sys.stderr)
 """
 
 SERVICE = """
-import threading
 PORT = int(os.environ["PORT"])
 STATUS = [200]
-begin = time.monotonic()
 def before_answer(): pass
 def on_stop(*_): sys.exit(0)
-{change}
+# CHANGE
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         before_answer()
@@ -78,7 +76,7 @@ QUIET = "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL"
 
 def service(change: str = "") -> str:
     """Give the source of a service, changed to misbehave."""
-    return SAYS + SERVICE.replace("{change}", change)
+    return SAYS + SERVICE.replace("# CHANGE", change)
 
 
 def mcp(change: str = "") -> str:

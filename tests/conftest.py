@@ -1,0 +1,70 @@
+"""Fixtures and reports of the template's tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from harness import UNPROVEN, Renderer, copy_template
+from pytest_copie.plugin import Copie
+
+# Derandomised, so that the same commit gives the same result; no database, so that nothing is left behind.
+for profile, examples in {"quick": 300, "full": 3000}.items():
+    hypothesis.settings.register_profile(
+        profile,
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take few examples in the quick layer, thousands else."""
+    quick = config.option.markexpr == "quick"
+    hypothesis.settings.load_profile("quick" if quick else "full")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _neutral_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the settings of whoever runs the tests out of renders and commits."""
+    home = tmp_path_factory.mktemp("settings")
+    (home / "copier.yml").write_text("{}\n", "utf-8")
+    (home / "gitconfig").write_text(
+        "[user]\n\tname = Test\n\temail = test@example.org\n", "utf-8"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COPIER_SETTINGS_PATH", str(home / "copier.yml"))
+        patch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        for name in [n for n in os.environ if n.startswith("GITHUB_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a plain copy of the template's sources: what the working tree holds, uncommitted changes included."""
+    return copy_template(tmp_path_factory.mktemp("template") / "template")
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, copie_session: Copie) -> Renderer:
+    """Give the function that renders a project: render(kind="mcp").path."""
+    copie_session.default_template_dir = template
+    return Renderer(copie_session)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Close the run with what it could not show."""
+    reasons = {
+        report.longrepr[2].split(UNPROVEN, 1)[1]
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and UNPROVEN in report.longrepr[2]
+    }
+    if reasons:
+        terminalreporter.section("Unproven here")
+        for reason in sorted(reasons):
+            terminalreporter.line(reason)

@@ -1,0 +1,239 @@
+"""What the template's tests share: rendering, tools, interpreters, and what is unproven on this machine."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jinja2
+import pytest
+import yaml
+from jinja2.sandbox import SandboxedEnvironment
+from pytest_copie.plugin import Copie
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("copier.yml", "extensions", "template")
+
+CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))
+# The questions that people are asked, in order, without the values that only follow from the answers.
+QUESTIONS: dict[str, dict[str, Any]] = {
+    name: question
+    for name, question in CONFIG.items()
+    if not name.startswith("_") and question.get("when") is not False
+}
+PYTHONS: list[str] = list(QUESTIONS["python_versions"]["choices"].values())
+
+# A folder's name would otherwise become the project's, and the folders of tests have names that change.
+PROJECT_NAME = "Sample Project"
+
+INSTALL = {
+    "actionlint": "install Go (https://go.dev/doc/install), which builds it",
+    "check-jsonschema": "uv sync",
+    "git": "apt install git",
+    "go": "https://go.dev/doc/install",
+    "hadolint": "uv sync",
+    "uv": "pip install uv",
+    "zizmor": "uv sync",
+}
+
+UNPROVEN = "Unproven here: "
+
+
+# ---- Missing tools and what cannot be had -----------------------------------------------------------------------------
+
+
+def missing(tool: str) -> NoReturn:
+    """Skip the test, with the reason and the cure; fail it where REQUIRE_ALL=1 says that nothing may be missing."""
+    reason = f"{tool} is missing: {INSTALL[tool]}"
+    if os.environ.get("REQUIRE_ALL") == "1":
+        pytest.fail(f"{reason} (REQUIRE_ALL=1)", pytrace=False)
+    pytest.skip(reason)
+
+
+def unproven(what: str) -> NoReturn:
+    """Skip what cannot be had on this machine at all; the end of the run lists it."""
+    pytest.skip(UNPROVEN + what)
+
+
+def tool(name: str) -> str:
+    """Give the path of a tool: beside this Python, or on PATH; where it is missing, see `missing`."""
+    found = shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)
+    return found or missing(name)
+
+
+@functools.cache
+def interpreter(version: str) -> str | None:
+    """Give the path of a Python such as "3.12", or None where this machine has none."""
+    found = run(
+        [tool("uv"), "python", "find", "--no-project", "--system", version], check=False
+    )
+    return found.stdout.strip() if found.returncode == 0 else None
+
+
+def cache_folder() -> Path:
+    """Give the folder, outside this repository, for what is costly to make; it may be emptied at any time."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "copier-python-pipeline"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def go_tool(package: str, version: str) -> str:
+    """Give the path of a tool written in Go, built once into a cache outside this repository.
+
+    Args:
+        package: Its import path, for example github.com/rhysd/actionlint/cmd/actionlint.
+        version: Its exact version, for example v1.7.12.
+    """
+    name = package.rsplit("/", 1)[-1]
+    folder = cache_folder() / f"{name}-{version}"
+    if not (found := shutil.which(name, path=folder)):
+        go = shutil.which("go") or missing(name)
+        run([go, "install", f"{package}@{version}"], env={"GOBIN": str(folder)})
+        found = shutil.which(name, path=folder)
+    assert found
+    return found
+
+
+def run(
+    command: list[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command without standard input, its output kept as text; a failure shows that output.
+
+    Args:
+        command: The command and its arguments.
+        cwd: Where it runs; by default here.
+        env: Variables beside those of this process.
+        check: Whether an exit status other than 0 fails the test.
+    """
+    # What uv tells about this repository's environment must not reach projects.
+    inherited = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**inherited, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if check and done.returncode != 0:
+        pytest.fail(
+            f"{command} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}",
+            pytrace=False,
+        )
+    return done
+
+
+# ---- Rendering -------------------------------------------------------------------------------------------------------
+
+
+def copy_template(destination: Path) -> Path:
+    """Copy the template's sources as they are in the working tree, without git; Copier renders them as they are."""
+    for source in SOURCES:
+        if (ROOT / source).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", ".*_cache")
+            shutil.copytree(ROOT / source, destination / source, ignore=ignored)
+        else:
+            destination.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / source, destination / source)
+    return destination
+
+
+@dataclass(frozen=True)
+class Project:
+    """A rendered project. Tests share it and must not change it: see `workable`."""
+
+    path: Path
+    answers: Mapping[str, Any]
+
+    @functools.cached_property
+    def files(self) -> dict[str, Path]:
+        """Every file's place, by its path inside the project with /."""
+        return {
+            path.relative_to(self.path).as_posix(): path
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file()
+        }
+
+    def text(self, name: str) -> str:
+        """Give the text of one file."""
+        return self.files[name].read_text("utf-8")
+
+    def bytes(self) -> dict[str, bytes]:
+        """Give the content of every file."""
+        return {name: path.read_bytes() for name, path in self.files.items()}
+
+    def workable(self, folder: Path) -> Path:
+        """Give a copy that a test may change: a git repository with one commit."""
+        shutil.copytree(self.path, folder)
+        git = tool("git")
+        run([git, "init", "--quiet", "--initial-branch=main"], cwd=folder)
+        run([git, "add", "--all"], cwd=folder)
+        run([git, "commit", "--quiet", "--message=Render"], cwd=folder)
+        return folder
+
+
+class Renderer:
+    """Renders the template in this process, each set of answers once.
+
+    pytest-copie hands answers to Copier as defaults, which means that unknown ones do nothing and computed values can
+    be replaced; both are refused here. Validators run as they do for --data. It also lets templates run code: that
+    this one needs no such trust is shown on the command line (test_questions.py).
+    """
+
+    def __init__(self, copie: Copie) -> None:
+        """Take pytest-copie's session-wide object, with the template already set."""
+        self._copie = copie
+        self._rendered: dict[str, Project] = {}
+
+    def __call__(self, **answers: Any) -> Project:
+        """Render the project for these answers; the others keep their defaults."""
+        key = repr(sorted(answers.items()))
+        if key not in self._rendered:
+            self._rendered[key] = self.again(**answers)
+        return self._rendered[key]
+
+    def again(self, **answers: Any) -> Project:
+        """Render without looking whether that has been done before."""
+        if unknown := answers.keys() - QUESTIONS.keys():
+            raise ValueError(
+                f"no such question: {sorted(unknown)}; there are {list(QUESTIONS)}"
+            )
+        result = self._copie.copy(
+            extra_answers={"project_name": PROJECT_NAME, **answers}
+        )
+        if result.exception is not None:
+            raise result.exception
+        assert result.project_dir is not None
+        return Project(result.project_dir, result.answers)
+
+
+def copier(
+    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run Copier's command line as a user does: in a process of its own, never with --trust."""
+    return run(
+        [sys.executable, "-m", "copier", *arguments], cwd=cwd, env=env, check=False
+    )
+
+
+def macros(name: str) -> Any:
+    """Give the macros of extensions/NAME.jinja, in the environment that Copier renders with."""
+    environment = SandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(ROOT),
+        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(f"extensions/{name}.jinja").module

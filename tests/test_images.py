@@ -1,0 +1,183 @@
+"""A rendered project's image, built and started: see images.py for what is real and what stands in."""
+
+import json
+import shutil
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import images
+import pytest
+from harness import Renderer, run, tool
+
+# One image store: one worker.
+pytestmark = pytest.mark.xdist_group("images")
+
+VERSION = "1.2.3"
+WRITE_TO_ROOT = "open('/written', 'w')"
+
+
+@pytest.fixture(scope="module")
+def bases() -> None:
+    """Have the local base images."""
+    images.base_images()
+
+
+@pytest.fixture(scope="module")
+def build(
+    bases: None, render: Renderer, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., images.Image]:
+    """Give the function that renders a project, locks it and builds its image."""
+
+    def build(
+        change: Callable[[Path], object] = lambda project: None, **answers: object
+    ) -> images.Image:
+        project = tmp_path_factory.mktemp("image") / "project"
+        shutil.copytree(render(**answers).path, project)
+        run(["git", "init", "--quiet"], cwd=project)
+        run([tool("uv"), "lock", "--quiet"], cwd=project)
+        change(project)
+        return images.build(project, VERSION, f"pipeline-{answers['kind']}")
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def service(build: Callable[..., images.Image]) -> images.Image:
+    """Give the image of a service with a description that a Dockerfile could misread."""
+    return build(
+        kind="service",
+        project_name='Ünï "$HOME" \\ service',
+        project_description="It's `x` \\n ${PATH} $(id) # {{ no }} 🚀\ttab",
+        github_user="octo",
+    )
+
+
+def free_port() -> int:
+    """Give a port of this machine that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def become_healthy(container: images.Container, seconds: float = 15) -> bool:
+    """Wait until the image's own health check says yes."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if container.process.poll() is not None:
+            break
+        if container.is_healthy():
+            return True
+        time.sleep(0.3)
+    return False
+
+
+def test_service_runs_hardened_and_stops_politely(service: images.Image) -> None:
+    """It answers, is healthy, has no rights it does not need, and ends with status 0."""
+    port = free_port()
+    with images.Container(
+        service, f"--env=PORT={port}", "--env=HOST=127.0.0.1"
+    ) as container:
+        assert become_healthy(container)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/version") as answer:
+            assert json.load(answer) == {"version": VERSION}
+        assert (
+            container.inside("import os; print(os.getuid(), os.getgid())")
+            == "10001 10001"
+        )
+        with pytest.raises(pytest.fail.Exception, match="Read-only file system"):
+            container.inside(WRITE_TO_ROOT)
+        assert container.stop() == 0
+
+
+def test_service_that_does_not_answer_is_unhealthy(service: images.Image) -> None:
+    """The health check can fail: asked on a port where nothing listens, it does."""
+    options = (f"--env=PORT={free_port()}", "--entrypoint=sleep")
+    with images.Container(service, *options, arguments=("30",)) as container:
+        assert not become_healthy(container, seconds=3)
+
+
+def test_labels_say_what_was_typed(service: images.Image) -> None:
+    """Free text reaches the labels unchanged."""
+    labels = service.config["Labels"]
+    assert isinstance(labels, dict)
+    labels = {k.removeprefix("org.opencontainers.image."): v for k, v in labels.items()}
+    assert labels["title"] == 'Ünï "$HOME" \\ service'
+    assert labels["description"] == "It's `x` \\n ${PATH} $(id) # {{ no }} 🚀\ttab"
+    assert labels["version"] == VERSION
+    assert labels["licenses"] == "MIT"
+    assert labels["source"].startswith("https://github.com/octo/")
+
+
+def test_configuration_is_as_designed(service: images.Image) -> None:
+    """A numeric user, exec form, one port, a health check without curl."""
+    assert service.config["User"] == "10001:10001"
+    assert isinstance(service.config["Entrypoint"], list)
+    assert service.config["ExposedPorts"] == {"8000/tcp": {}}
+    assert "curl" not in json.dumps(service.config["Healthcheck"])
+
+
+def test_nothing_that_builds_is_left(service: images.Image) -> None:
+    """Neither uv nor pip nor setuptools nor a compiler can be found."""
+    with images.Container(service, f"--env=PORT={free_port()}") as container:
+        assert become_healthy(container)
+        found = container.inside(
+            "import shutil, importlib.util as u; print([n for n in ('uv', 'pip', 'pip3', 'gcc', 'cc', 'make')"
+            " if shutil.which(n)] + [n for n in ('pip', 'setuptools', 'uv') if u.find_spec(n)])"
+        )
+        assert found == "[]"
+
+
+def test_source_changes_keep_the_dependency_layers(
+    build: Callable[..., images.Image],
+) -> None:
+    """Only what follows from the source is built again."""
+
+    def change(project: Path) -> None:
+        source = next(project.glob("src/*/cli.py"))
+        source.write_text(source.read_text("utf-8") + "# changed\n", "utf-8")
+
+    steps = []
+    for changed in (lambda project: None, change):
+        image = build(changed, kind="library", docker=True)
+        steps.append(image.log)
+    assert steps[1].count("Using cache") >= 4
+
+
+def test_mcp_server_answers_and_ends_with_its_input(
+    build: Callable[..., images.Image],
+) -> None:
+    """The handshake works over `docker run -i`, and closing the input ends it with status 0."""
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "0"},
+        },
+    }
+    with images.Container(build(kind="mcp")) as container:
+        assert container.process.stdin and container.process.stdout
+        container.process.stdin.write(json.dumps(hello) + "\n")
+        container.process.stdin.flush()
+        answer = json.loads(container.process.stdout.readline())
+        assert answer["result"]["serverInfo"]["version"] == VERSION
+        container.process.stdin.close()
+        assert container.process.wait(timeout=15) == 0
+        container.process.stdin = None
+
+
+def test_library_prints_its_version(build: Callable[..., images.Image]) -> None:
+    """A library's image is its console command."""
+    image = build(kind="library", docker=True)
+    assert image.run("--version") == VERSION
+
+
+def test_dockerfile_with_other_bases_is_refused() -> None:
+    """The harness notices when it would build on something else than it should."""
+    with pytest.raises(ValueError, match="each belongs in one FROM line"):
+        images.with_local_bases("FROM python:3.12\nFROM python:3.11\n")

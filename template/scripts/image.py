@@ -431,6 +431,14 @@ def tag_main(image: str, tag: str, sources: list[str], commit: str) -> None:
     create(tags, sources, annotations)
 
 
+def head_commit() -> str:
+    """Give the commit that is checked out."""
+    done = run(["git", "rev-parse", "HEAD"])
+    if done.returncode:
+        raise Problem(f"git does not know the commit: {done.stderr.strip()}", status=2)
+    return done.stdout.strip()
+
+
 def is_ancestor(older: str, newer: str) -> bool:
     """Say whether a commit's history holds another; unknown commits have no history."""
     done = run(["git", "merge-base", "--is-ancestor", older, newer])
@@ -474,7 +482,7 @@ def move(tag: str, target: str, version: Version) -> None:
 def tag_image(arguments: argparse.Namespace) -> None:
     """Join what was pushed for each architecture under the tags it earns."""
     image, tag = arguments.image, arguments.tag
-    commit = environment("GITHUB_SHA")
+    commit = head_commit()
     sources = read_digests(arguments.digests, image)
     if tag == f"main-{commit}":
         tag_main(image, tag, sources, commit)

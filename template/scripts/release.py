@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -376,8 +377,8 @@ def changelog(commits: list[Commit], link: str) -> str:
         lines += ["No changes.", ""]
     text = "\n".join(lines)
     if len(text) > MAX_CHANGELOG:
-        text = text[:MAX_CHANGELOG].rpartition("\n")[0] + "\n- …\n\n"
-    return f"{text}**Full changelog**: {link}\n"
+        text = text[:MAX_CHANGELOG].rpartition("\n")[0] + "\n- …\n"
+    return f"{text}\n**Full changelog**: {link}\n"
 
 
 def write_changelog(arguments: argparse.Namespace) -> None:
@@ -466,20 +467,26 @@ def adopt(release: Release, tag: str, notes: str) -> None:
         api(f"releases/{release['id']}", "PATCH", changes)
 
 
-def upload_assets(release: Release, tag: str, folder: Path) -> None:
-    """Attach every file of a folder, SHA256SUMS last; replaces what an earlier run left."""
+def upload_assets(release: Release, folder: Path) -> None:
+    """Attach every file of a folder, SHA256SUMS last; replaces what an earlier run left.
+
+    By the release's own address: a look-up by tag does not find drafts.
+    """
     files = sorted(path for path in folder.iterdir() if path.name != LAST_ASSET)
     last = folder / LAST_ASSET
     if not files or not last.is_file():
         raise Problem(f"{folder} lacks {LAST_ASSET} or the files it lists.", status=2)
-    for asset in release.get("assets", []):
-        # Until the new files are all there, the release must not look complete.
-        if asset["name"] == LAST_ASSET:
-            api(f"releases/assets/{asset['id']}", "DELETE")
-    repository = ["--repo", environment("GITHUB_REPOSITORY")]
-    for batch in (files, [last]):
-        names = [str(path) for path in batch]
-        output_of(["gh", "release", "upload", tag, *names, "--clobber", *repository])
+    attached = {asset["name"]: asset["id"] for asset in release.get("assets", [])}
+    # Until the new files are all there, the release must not look complete.
+    for path in [last, *files]:
+        if path.name in attached:
+            api(f"releases/assets/{attached[path.name]}", "DELETE")
+    address = release["upload_url"].partition("{")[0]
+    header = "Content-Type: application/octet-stream"
+    for path in [*files, last]:
+        target = f"{address}?name={quote(path.name)}"
+        command = ["gh", "api", "--method", "POST", target, "--header", header]
+        output_of([*command, "--input", str(path)])
     say(f"Attached {', '.join(path.name for path in [*files, last])}.")
 
 
@@ -497,7 +504,7 @@ def is_latest(tag: str, releases: list[Release]) -> bool:
 def make_release(arguments: argparse.Namespace) -> None:
     """Draft, attach, publish: from wherever an earlier run ended."""
     tag = arguments.tag
-    require_tag_on(tag, environment("GITHUB_SHA"))
+    require_tag_on(tag, output_of(["git", "rev-parse", "HEAD"]).strip())
     releases = all_releases()
     release = choose_release(tag, releases)
     notes = arguments.notes.read_text(encoding="utf-8")
@@ -508,7 +515,7 @@ def make_release(arguments: argparse.Namespace) -> None:
         release = create_draft(tag, notes)
     else:
         adopt(release, tag, notes)
-    upload_assets(release, tag, arguments.assets)
+    upload_assets(release, arguments.assets)
     if not release["draft"]:
         return
     if arguments.draft:

@@ -296,13 +296,18 @@ def check_distributions(arguments: argparse.Namespace) -> None:
 
 def complete_sbom(arguments: argparse.Namespace) -> None:
     """Write the version into the SBOM: pyproject.toml does not know it, the tag does."""
-    sbom = json.loads(arguments.file.read_text(encoding="utf-8"))
-    component = sbom["metadata"]["component"]
+    try:
+        sbom = json.loads(arguments.file.read_text(encoding="utf-8"))
+        component = sbom["metadata"]["component"]
+        name = canonicalize_name(component["name"])
+    except (json.JSONDecodeError, KeyError) as error:
+        raise Problem(f"{arguments.file} is no SBOM: {error}", status=2) from error
     version = str(tag_version(arguments.tag))
-    name = canonicalize_name(component["name"])
     component |= {"version": version, "purl": f"pkg:pypi/{name}@{version}"}
     arguments.file.write_text(json.dumps(sbom, indent=2) + "\n", encoding="utf-8")
-    print(f"{arguments.file}: {name} {version}, {len(sbom['components'])} dependencies")
+    # Without dependencies there is no such key.
+    count = len(sbom.get("components", []))
+    print(f"{arguments.file}: {name} {version}, {count} dependencies")
 
 
 # ---- Changelog --------------------------------------------------------------------

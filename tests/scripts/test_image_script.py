@@ -150,7 +150,7 @@ class Docker:
     def run(
         self, command: list[str], timeout: float = 0
     ) -> subprocess.CompletedProcess[str]:
-        """Stand in for the script's own run()."""
+        """Stand in for the function of that name."""
         self.commands.append(command)
         output, status = "", 0
         match command[1:]:
@@ -360,7 +360,7 @@ class Registry:
     def run(
         self, command: list[str], timeout: float = 0
     ) -> subprocess.CompletedProcess[str]:
-        """Stand in for the script's own run()."""
+        """Stand in for the function of that name."""
         if command[:2] == ["git", "rev-parse"]:
             return subprocess.CompletedProcess(command, 0, f"{COMMIT}\n", "")
         if command[:2] == ["git", "merge-base"]:

@@ -49,7 +49,7 @@ class GitHub:
     def run(
         self, command: list[str], stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Stand in for the script's own run()."""
+        """Stand in for the function of that name."""
         if command[:2] == ["git", "rev-parse"]:
             return subprocess.CompletedProcess(command, 0, f"{self.commit}\n", "")
         if command[0] != "gh":
@@ -327,17 +327,27 @@ def test_what_was_built_must_have_the_tags_version(
     assert said in capsys.readouterr().err
 
 
-def test_the_sbom_learns_the_version(tmp_path: Path) -> None:
-    sbom = {"metadata": {"component": {"name": "My_Demo"}}, "components": []}
+@pytest.mark.parametrize("dependencies", [{}, {"components": []}])
+def test_the_sbom_learns_the_version(
+    tmp_path: Path, dependencies: dict[str, Any]
+) -> None:
     file = tmp_path / "sbom.cdx.json"
+    sbom = {"metadata": {"component": {"name": "My_Demo"}}, **dependencies}
     file.write_text(json.dumps(sbom), "utf-8")
     assert release.main(["sbom", "v1.2.3", str(file)]) == 0
     component = json.loads(file.read_text("utf-8"))["metadata"]["component"]
-    assert component == {
-        "name": "My_Demo",
-        "version": "1.2.3",
-        "purl": "pkg:pypi/my-demo@1.2.3",
-    }
+    assert component["version"] == "1.2.3"
+    assert component["purl"] == "pkg:pypi/my-demo@1.2.3"
+
+
+@pytest.mark.parametrize("text", ["", "{}"])
+def test_what_is_no_sbom_is_said(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sbom.cdx.json"
+    file.write_text(text, "utf-8")
+    assert release.main(["sbom", "v1.2.3", str(file)]) == 2
+    assert "is no SBOM" in capsys.readouterr().err
 
 
 # ---- Changelog -------------------------------------------------------------------------------------------------------

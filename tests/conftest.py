@@ -52,7 +52,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def render(template: Path, copie_session: Copie) -> Renderer:
-    """Give the function that renders a project: render(kind="mcp").path."""
+    """Give the function that renders a project, as in render(kind="mcp")."""
     copie_session.default_template_dir = template
     return Renderer(copie_session)
 

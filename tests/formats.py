@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-import dockerfile
+import dockerfile  # type: ignore[import-not-found]  # an extension module without stubs
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -31,13 +31,15 @@ def _mapping(loader: StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
+ERRORS: tuple[type[Exception], ...] = (yaml.YAMLError, dockerfile.GoParseError)
+
 # As GitHub and PyPI read Markdown: CommonMark with tables and strikethrough.
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def read_yaml(text: str) -> list[Any]:
     """Give every document of a YAML file."""
-    return list(yaml.load_all(text, StrictLoader))  # noqa: S506 (derived from SafeLoader)
+    return list(yaml.load_all(text, StrictLoader))
 
 
 def read_python(text: str) -> list[Any]:
@@ -96,8 +98,17 @@ def unquoted(word: str) -> str:
     raise ValueError(f"no closing quote in {word}")
 
 
+INSTRUCTIONS = set(
+    "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL RUN SHELL STOPSIGNAL USER VOLUME WORKDIR".split()  # noqa: SIM905
+)
+
+
 def read_dockerfile(text: str) -> list[Any]:
     """Give the instructions of a Dockerfile; labels unquoted, except those that are told by a build argument."""
+    commands = dockerfile.parse_string(text)
+    # The parser splits lines, and leaves it to the builder to know the words.
+    if unknown := {c.cmd for c in commands} - INSTRUCTIONS:
+        raise ValueError(f"no instructions of a Dockerfile: {unknown}")
     return [
         [
             command.cmd,
@@ -106,7 +117,7 @@ def read_dockerfile(text: str) -> list[Any]:
                 for w in command.value
             ],
         ]
-        for command in dockerfile.parse_string(text)
+        for command in commands
     ]
 
 

@@ -17,7 +17,9 @@ from copier import run_copy
 from harness import Project, Renderer, macros, run, tool
 from hypothesis import example, given
 from hypothesis import strategies as st
-from jinja2_ansible_filters.core_filters import to_nice_yaml
+from jinja2_ansible_filters.core_filters import (  # type: ignore[import-untyped]
+    to_nice_yaml,
+)
 from packaging.metadata import Metadata
 from packaging.utils import is_normalized_name
 

@@ -214,7 +214,10 @@ def check_version(image: Image) -> str:
 @contextmanager
 def started(image: Image) -> Iterator[str]:
     """Start a container in the background; gives its id and removes it in the end."""
-    container = docker("run", "--detach", "--read-only", image.name).strip()
+    done = run(["docker", "run", "--detach", "--read-only", image.name])
+    if done.returncode:
+        raise Problem(f"it does not start: {done.stderr.strip()}")
+    container = done.stdout.strip()
     try:
         yield container
     finally:

@@ -157,7 +157,7 @@ class Docker:
             case ["image", "inspect", _]:
                 output = json.dumps([{"Config": {"User": self.user}}])
             case ["run", "--detach", *_]:
-                output = "container\n"
+                output, status = "container\n", self.status
             case ["run", *rest]:
                 output = (
                     f"{self.actual_user if '--entrypoint' in rest else self.says}\n"
@@ -223,6 +223,7 @@ def test_a_good_service_passes_and_is_removed(
             "it said this",
         ),
         ("service", Docker(exit_code=137), "ended with 137, not 0"),
+        ("service", Docker(status=126), "it does not start"),
     ],
 )
 def test_each_check_can_fail(

@@ -1,0 +1,92 @@
+"""The rendered project's gitleaks rules: what they must find, and what they must leave alone.
+
+The secrets are made up at run time, so that no file of this repository holds one.
+"""
+
+import random
+import shutil
+import string
+
+import pytest
+from harness import Renderer, run, tool
+from native import Checkout
+
+CHOICE = random.Random(20261124)  # noqa: S311 - looks, not secrecy, is what counts
+HOOK = "uv run pre-commit run gitleaks-history --hook-stage manual --all-files"
+
+pytestmark = pytest.mark.xdist_group("library")
+
+
+def made_up(length: int, alphabet: str = string.ascii_letters + string.digits) -> str:
+    """Give characters that look random, the same in each run."""
+    return "".join(CHOICE.choice(alphabet) for _ in range(length))
+
+
+SECRETS = {
+    "AWS key": "AKIA" + made_up(16, string.ascii_uppercase + "234567"),
+    "API token": "ghp_" + made_up(36),
+    "private key": "\n".join(
+        [
+            "-----BEGIN " + "PRIVATE KEY-----",
+            *(made_up(64) for _ in range(8)),
+            "-----END " + "PRIVATE KEY-----",
+        ]
+    ),
+    "database URL": f"postgresql://app:{made_up(14)}@db.internal:5432/app",
+    "cache URL without user": f"redis://:{made_up(14)}@cache:6379/0",
+    "OAuth token": f"oauth_token: {made_up(40)}",
+    "OAuth client secret": f"client_secret = '{made_up(32)}'",
+    "generic secret": f'api_key = "{made_up(32)}"',
+}
+LOOK_ALIKES = [
+    "postgresql://user:password@localhost/app",
+    "postgres://app:${DB_PASSWORD}@db/app",
+    "mysql://root:changeme@localhost/app",
+    "mongodb://<user>:<password>@host/app",
+    "redis://localhost:6379/0",
+    'client_secret = os.environ["CLIENT_SECRET"]',
+    'api_key = "your-api-key-here"',
+    "aws_access_key_id = AKIAIOSFODNN7EXAMPLE",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "sha256:" + "9534e5a8e315485d" * 4,
+    "uses: actions/checkout@" + "3d3c42e5aa" * 4,
+    "token: ${{ secrets.PYPI_API_TOKEN }}",
+    "oauth_token: ${OAUTH_TOKEN}",
+    "refresh_token = None",
+]
+
+
+@pytest.fixture(scope="module")
+def checkout(render: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Give a committed project whose tools are installed."""
+    tool("go")
+    checkout = Checkout(tmp_path_factory.mktemp("secrets") / "project")
+    shutil.copytree(render(kind="library").path, checkout.path)
+    checkout.environment["UV_PYTHON"] = "3.12"
+    checkout.run("git init -q -b main && uv sync -q && git add -A && git commit -qm x")
+    checkout.environment["UV_NO_SYNC"] = "1"
+    return checkout
+
+
+def findings(checkout: Checkout, text: str) -> tuple[int, str]:
+    """Commit a text and scan the history; gives the exit status and the output, and takes the commit back."""
+    (checkout.path / "notes.txt").write_text(text + "\n", "utf-8")
+    checkout.run("git add notes.txt && git commit -qm notes --no-verify")
+    done = checkout.run(HOOK, check=False)
+    run(["git", "reset", "--quiet", "--hard", "HEAD~1"], cwd=checkout.path)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_secret_is_found_and_not_repeated(checkout: Checkout, kind: str) -> None:
+    """A secret in a commit is red, and the log does not say it again."""
+    status, output = findings(checkout, SECRETS[kind])
+    assert status == 1
+    assert "notes.txt" in output
+    assert SECRETS[kind].splitlines()[-1] not in output or kind == "private key"
+
+
+def test_look_alikes_are_left_alone(checkout: Checkout) -> None:
+    """Placeholders, references, hashes and examples do not fire."""
+    status, output = findings(checkout, "\n".join(LOOK_ALIKES))
+    assert status == 0, output

@@ -310,21 +310,11 @@ def test_nothing_is_described_that_is_off_and_all_that_is_on(
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("name", WORDS)
-def test_each_group_of_words_is_said_once_and_not_said_once(name: str) -> None:
-    """The answers tried here have each answer on and off: else the test above would show nothing."""
-    tried = [{**DEFAULTS, **answers} for answers in ANSWERS.values()]
-    assert {is_on(name, answers) for answers in tried} == {True, False}
-
-
-DEFAULTS = {
-    "kind": "service",
-    "pypi": True,
-    "docker": True,
-    "codecov": False,
-    "template_updates": True,
-    "github_user": "",
-}
+@pytest.mark.parametrize("word", WORDS)
+def test_each_answer_is_tried_on_and_off(word: str, render: Renderer) -> None:
+    # Else the test above would not show that the words are found, or that they can be absent.
+    tried = [render(**answers).answers for answers in ANSWERS.values()]
+    assert {is_on(word, answers) for answers in tried} == {True, False}
 
 
 # ---- Tables, commands and numbers ------------------------------------------------------------------------------------
@@ -533,9 +523,13 @@ USES = {
 
 def versions_used(folders: list[Path]) -> dict[str, set[str]]:
     """Give the versions that the files of some folders use of each tool."""
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    # Tools that someone ran in the template's folder leave their caches there.
-    files = [path for path in files if not re.search("cache", "".join(path.parts))]
+    files = [
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        # Tools that someone ran in the template's folder leave their caches there.
+        if path.is_file() and "cache" not in path.relative_to(folder).as_posix()
+    ]
     sources = [path.read_text("utf-8") for path in files]
     return {
         tool: {

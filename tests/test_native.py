@@ -75,6 +75,17 @@ def test_lint_job(project: Make, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("version", ["3.14", "3.15"])
+def test_newest_pythons_statically(project: Make, kind: str, version: str) -> None:
+    """For Pythons that cannot be had everywhere: the types agree, and every package has a wheel for them."""
+    checkout = project(kind)
+    checkout.run(f"uv run --locked mypy --python-version {version}")
+    checkout.run(
+        f"uv pip compile --quiet --python-version {version} --only-binary :all: --group test pyproject.toml"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_hooks_change_nothing(project: Make, kind: str) -> None:
     """Every hook passes on every file and leaves it as it is, and the history holds no secret."""
     tool("go")

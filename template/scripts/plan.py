@@ -10,6 +10,7 @@ standard library alone. Each answer is printed and, on a runner, set as an outpu
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import re
@@ -37,7 +38,7 @@ def read_pyproject(path: Path) -> dict[str, Any]:
     """Read pyproject.toml; raises Problem when it is missing or is no TOML."""
     try:
         pyproject: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise Problem(f"{path} cannot be read: {error}") from error
     return pyproject
 
@@ -117,10 +118,10 @@ def is_documentation(path: str) -> bool:
 def changed_files() -> list[str] | None:
     """Give the files that a pull request's merge commit changes; None when git cannot say."""
     command = ["git", "diff", "--name-only", "--no-renames", "-z", "HEAD^1", "HEAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
         return None
-    return [path for path in done.stdout.split("\0") if path]
+    return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path]
 
 
 def touches_code(event: str) -> bool:
@@ -174,7 +175,7 @@ def ask_github(path: str) -> tuple[int, Any]:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, {"message": error.read().decode(errors="replace")}
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Problem(f"GitHub's API gave no answer: {error}") from error
 
 
@@ -200,7 +201,7 @@ def plan_upload(arguments: argparse.Namespace) -> dict[str, str]:
 def plan_publication(arguments: argparse.Namespace) -> dict[str, str]:
     """Give the outputs public and fork, which some events do not say."""
     status, answer = ask_github("")
-    if status != 200:
+    if status != 200 or not isinstance(answer, dict) or "visibility" not in answer:
         raise Problem(f"asked about the repository, GitHub answered {status}: {answer}")
     return {
         "public": json.dumps(answer["visibility"] == "public"),

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from harness import UNPROVEN, Renderer, copy_template
+from harness import UNPROVEN, Renderer, copy_template, keep
 from pytest_copie.plugin import Copie
 
 # Derandomised, so that the same commit gives the same result; no database, so that nothing is left behind.
-for profile, examples in {"quick": 300, "full": 3000}.items():
+for profile, examples in {"quick": 100, "full": 3000}.items():
     hypothesis.settings.register_profile(
         profile,
         max_examples=examples,
@@ -45,16 +45,26 @@ def _neutral_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a plain copy of the template's sources: what the working tree holds, uncommitted changes included."""
-    return copy_template(tmp_path_factory.mktemp("template") / "template")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of this run that all processes share (pytest-xdist starts several)."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
 
 
 @pytest.fixture(scope="session")
-def render(template: Path, copie_session: Copie) -> Renderer:
-    """Give the function that renders a project, as in render(kind="mcp")."""
+def template(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a plain copy of the template's sources: what the working tree holds, uncommitted changes included."""
+    if not (shared / "template").exists():
+        copied = copy_template(tmp_path_factory.mktemp("template") / "template")
+        keep(copied, shared / "template")
+    return shared / "template"
+
+
+@pytest.fixture(scope="session")
+def render(template: Path, copie_session: Copie, shared: Path) -> Renderer:
+    """Give what renders a project for some answers."""
     copie_session.default_template_dir = template
-    return Renderer(copie_session)
+    return Renderer(copie_session, shared / "renders")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

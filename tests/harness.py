@@ -1,6 +1,7 @@
 """What the template's tests share: rendering, tools, interpreters, and what is unproven on this machine."""
 
 import functools
+import hashlib
 import os
 import shutil
 import subprocess
@@ -33,10 +34,14 @@ PROJECT_NAME = "Sample Project"
 
 INSTALL = {
     "actionlint": "install Go (https://go.dev/doc/install), which builds it",
+    "buildah": "apt install buildah",
     "check-jsonschema": "uv sync",
+    "chroot": "apt install coreutils",
+    "debootstrap": "apt install debootstrap",
     "git": "apt install git",
     "go": "https://go.dev/doc/install",
     "hadolint": "uv sync",
+    "podman": "apt install podman runc",
     "uv": "pip install uv",
     "zizmor": "uv sync",
 }
@@ -150,6 +155,15 @@ def copy_template(destination: Path) -> Path:
     return destination
 
 
+def keep(made: Path, place: Path) -> None:
+    """Move a folder to a place that several processes share; where another was faster, its folder stays."""
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+
+
 @dataclass(frozen=True)
 class Project:
     """A rendered project. Tests share it and must not change it: see `workable`."""
@@ -192,17 +206,25 @@ class Renderer:
     this one needs no such trust is shown on the command line (test_questions.py).
     """
 
-    def __init__(self, copie: Copie) -> None:
-        """Take pytest-copie's session-wide object, with the template already set."""
+    def __init__(self, copie: Copie, folder: Path) -> None:
+        """Take pytest-copie's session-wide object, with the template already set.
+
+        Args:
+            copie: What renders.
+            folder: Where renders are kept; the processes of one test run share it.
+        """
         self._copie = copie
-        self._rendered: dict[str, Project] = {}
+        self._folder = folder
 
     def __call__(self, **answers: Any) -> Project:
         """Render the project for these answers; the others keep their defaults."""
-        key = repr(sorted(answers.items()))
-        if key not in self._rendered:
-            self._rendered[key] = self.again(**answers)
-        return self._rendered[key]
+        key = hashlib.sha256(repr(sorted(answers.items())).encode()).hexdigest()
+        kept = self._folder / key[:16]
+        if not kept.exists():
+            self._folder.mkdir(exist_ok=True)
+            keep(self.again(**answers).path, kept)
+        recorded = yaml.safe_load((kept / ".copier-answers.yml").read_text("utf-8"))
+        return Project(kept, {k: v for k, v in recorded.items() if k[0] != "_"})
 
     def again(self, **answers: Any) -> Project:
         """Render without looking whether that has been done before."""

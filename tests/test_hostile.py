@@ -82,6 +82,7 @@ def each_nasty(test: Any) -> Any:
 @each_nasty
 @given(fit_texts)
 def test_toml_reads_back_the_text(text: str) -> None:
+    """As in pyproject.toml."""
     assert tomllib.loads(f"x = {TEXT.toml(text)}\ny = 1\n") == {"x": text, "y": 1}
 
 
@@ -89,6 +90,7 @@ def test_toml_reads_back_the_text(text: str) -> None:
 @each_nasty
 @given(fit_texts)
 def test_a_dockerfile_reads_back_the_text(text: str) -> None:
+    """As in the image's labels."""
     quoted = TEXT.dockerfile(text)
     source = f'FROM a\nLABEL x={quoted} \\\n      y={quoted} \\\n      z="1"\nUSER b\n'
     assert formats.labels(source) == {"x": text, "y": text, "z": "1"}
@@ -110,6 +112,7 @@ PLACES = {
 @each_nasty
 @given(fit_texts)
 def test_markdown_shows_the_text(place: str, text: str) -> None:
+    """As in the README and the manual."""
     source, kinds = PLACES[place]
     tokens = formats.MARKDOWN.parse(source.format(TEXT.markdown(text)))
     assert [token.type for token in tokens[: len(kinds)]] == kinds
@@ -121,6 +124,7 @@ def test_markdown_shows_the_text(place: str, text: str) -> None:
 @each_nasty
 @given(fit_texts)
 def test_markdown_shows_the_text_inside_a_sentence(text: str) -> None:
+    """What stands before and behind it keeps its meaning too."""
     tokens = formats.MARKDOWN.parse(f"See {TEXT.markdown(text)}, **it** works.\n")
     (shown,) = (token for token in tokens if token.type == "inline")
     assert formats.inline(shown)[0] == ["text", f"See {text}, ", ""]
@@ -137,6 +141,7 @@ def test_markdown_shows_the_text_inside_a_sentence(text: str) -> None:
     ],
 )
 def test_plain_text_stays_readable_in_markdown(text: str) -> None:
+    """No backslash where none is needed."""
     assert TEXT.markdown(text) == text
 
 
@@ -144,6 +149,7 @@ def test_plain_text_stays_readable_in_markdown(text: str) -> None:
 @each_nasty
 @given(fit_texts)
 def test_the_answers_file_reads_back_the_text(text: str) -> None:
+    """As in .copier-answers.yml."""
     # The filter that the answers file is written with.
     assert yaml.safe_load(to_nice_yaml({"x": text, "y": 1})) == {"x": text, "y": 1}
 
@@ -154,7 +160,7 @@ def test_a_text_that_is_not_escaped_is_noticed() -> None:
     with pytest.raises(tomllib.TOMLDecodeError):
         tomllib.loads('x = "a"b"')
     for bad in ('"$x"', '"a"b"', '"a'):
-        with pytest.raises(ValueError, match="variable|quote"):
+        with pytest.raises(ValueError, match=r"variable|quote"):
             formats.unquoted(bad)
     assert formats.read_markdown("*a*\n") != formats.read_markdown("\\*a\\*\n")
     with pytest.raises(yaml.YAMLError, match="twice"):
@@ -173,6 +179,7 @@ def test_a_text_that_is_not_escaped_is_noticed() -> None:
 @example("Straße Ærø Þórr Łódź Đà Ĳ ŉ")
 @given(any_texts)
 def test_any_text_gives_a_package_name(text: str) -> None:
+    """Valid, free, short enough, and the same when it is asked again."""
     slug = str(NAMING.package_slug(text))
     assert slug.isidentifier() and slug.isascii() and slug == slug.lower()
     assert not str(NAMING.why_taken(slug))
@@ -185,6 +192,7 @@ def test_any_text_gives_a_package_name(text: str) -> None:
 @pytest.mark.quick
 @given(any_texts)
 def test_any_folder_gives_a_project_name(folder: str) -> None:
+    """The folder's own name where that is fit to be one."""
     name = str(NAMING.project_name_from(folder))
     assert not str(VALIDATION.project_name(name))
     assert name in (folder, "My Project")
@@ -209,6 +217,7 @@ def test_any_folder_gives_a_project_name(folder: str) -> None:
     ],
 )
 def test_names_become_these_packages(name: str, package: str) -> None:
+    """As people expect them."""
     assert str(NAMING.package_slug(name)) == package
 
 
@@ -217,6 +226,7 @@ def test_names_become_these_packages(name: str, package: str) -> None:
 def test_a_package_name_that_is_taken_as_answer_has_a_normal_distribution(
     package: str,
 ) -> None:
+    """PEP 503 leaves it as it is."""
     if not str(VALIDATION.package_name(package)):
         assert is_normalized_name(str(NAMING.distribution(package)))
 
@@ -294,11 +304,12 @@ def assert_means_its_texts(
 
 @pytest.mark.parametrize(
     "seed",
-    [pytest.param(s, marks=[pytest.mark.quick] * (s % 20 == 0)) for s in range(200)],
+    [pytest.param(s, marks=[pytest.mark.quick] * (s % 40 == 0)) for s in range(200)],
 )
 def test_a_hostile_render_means_its_texts(
     seed: int, template: Path, render: Renderer, tmp_path: Path
 ) -> None:
+    """Every file of a whole project."""
     answers = hostile_answers(seed)
     run_copy(str(template), tmp_path / "x", data=answers, defaults=True, quiet=True)
     hostile = Project(tmp_path / "x", answers)
@@ -330,6 +341,7 @@ def test_a_hostile_render_means_its_texts(
 
 @pytest.mark.quick
 def test_an_altered_text_is_noticed(render: Renderer, tmp_path: Path) -> None:
+    """A README that was not escaped fails the comparison."""
     harmless = render(**OTHER, **HARMLESS)
     answers = {**OTHER, **HARMLESS, "project_description": "a*b*"}
     shutil.copytree(harmless.path, tmp_path / "x")
@@ -367,6 +379,7 @@ BUILT = [
 def test_the_built_metadata_holds_the_text(
     texts: dict[str, str], render: Renderer, tmp_path: Path
 ) -> None:
+    """What package indexes will show."""
     project = render(**OTHER, **texts, kind="library", project_name="a *b* # `c`")
     folder = shutil.copytree(project.path, tmp_path / "project")
     run(

@@ -17,6 +17,8 @@ import pytest
 from harness import Project, Renderer, go_tool, run, tool
 from test_render import PAIRS
 
+pytestmark = pytest.mark.xdist_group("pairs")
+
 # Which of a project's files follow which of the schemas that check-jsonschema brings.
 SCHEMAS = {
     "vendor.github-workflows": r"\.github/workflows/.+\.yml",
@@ -167,7 +169,6 @@ def test_actionlint_would_find_something(broken: Path) -> None:
     assert "potentially untrusted" in actionlint(broken)
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_would_find_something(name: str, tmp_path: Path) -> None:
     """Each refuses a file that holds something else."""

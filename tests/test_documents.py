@@ -194,6 +194,7 @@ ELSEWHERE = {
     "sbom.cdx.json": "a release's file",
     "provenance.intoto.jsonl": "a release's file",
     ".semgrep": "a folder that a team may add",
+    ".git": "not in an export",
     ".rej": "an ending",
     ".jinja": "an ending",
 }

@@ -39,19 +39,11 @@ def count(element: ElementTree.Element, kind: str) -> tuple[int, int]:
     return tuple(int(element.attrib[f"{kind}-{what}"]) for what in ("covered", "valid"))  # type: ignore[return-value]
 
 
-def read_report(path: Path) -> ElementTree.Element:
-    """Read Cobertura XML as coverage.py writes it; raises Problem when it is not there."""
-    try:
-        # coverage.py wrote this file in the same job.
-        return ElementTree.parse(path).getroot()  # noqa: S314
-    except (OSError, ElementTree.ParseError) as error:
-        raise Problem(f"{path} is no coverage report: {error}") from error
-
-
 def row(name: str, percentage: float) -> str:
     """Give one line of the table."""
-    # Rounded down: 89.99 must not be shown as the 90.0 that it is not.
-    shown = int(percentage * 10) / 10
+    # Rounded down: 89.99 must not be shown as the 90.0 that it is not, but 57.99999999999999
+    # is what binary fractions make of 58.
+    shown = int(round(percentage * 10, 6)) / 10
     return f"| {name} | {colour(percentage)} {shown} % |"
 
 
@@ -77,23 +69,40 @@ def summarise(report: ElementTree.Element) -> str:
     return "\n".join(table) + "\n"
 
 
+def summarise_file(path: Path) -> str:
+    """Give the Markdown for Cobertura XML as coverage.py writes it; raises Problem for anything else."""
+    try:
+        # coverage.py wrote this file in the same job.
+        return summarise(ElementTree.parse(path).getroot())  # noqa: S314
+    except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
+        raise Problem(f"{path} is no coverage report: {error}") from error
+
+
+def write(path: Path, text: str, mode: str) -> None:
+    """Write or, in mode "a", append to a file; raises Problem when that cannot be."""
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise Problem(f"{path} cannot be written: {error}") from error
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; gives 0, or 2 when there is no report."""
+    """Run the command; gives 0, or 2 when there is no report or no place for the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("report", type=Path, help="coverage.xml")
     parser.add_argument("--output", type=Path, help="write the Markdown there as well")
     parsed = parser.parse_args(arguments)
     try:
-        summary = summarise(read_report(parsed.report))
+        summary = summarise_file(parsed.report)
+        print(summary, end="")
+        if parsed.output:
+            write(parsed.output, summary, "w")
+        if step_summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            write(Path(step_summary), summary, "a")
     except Problem as problem:
         print(f"coverage_summary.py: {problem}", file=sys.stderr)
         return 2
-    print(summary, end="")
-    if parsed.output:
-        parsed.output.write_text(summary, encoding="utf-8")
-    if file := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(file).open("a", encoding="utf-8") as step_summary:
-            step_summary.write(summary)
     return 0
 
 

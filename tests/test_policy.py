@@ -311,6 +311,8 @@ GOOD = {
           retention-days: 5
 """,
 }
+# Read once for all the examples.
+GOOD_WORKFLOWS = {name: Workflow(name, text) for name, text in GOOD.items()}
 
 
 @dataclass(frozen=True)
@@ -537,8 +539,7 @@ BREAKS = [
 @pytest.mark.parametrize("file", GOOD)
 def test_the_good_workflows_keep_every_rule(file: str) -> None:
     """What the examples below start from is without a finding."""
-    good = {name: Workflow(name, text) for name, text in GOOD.items()}
-    assert findings(good[file], good) == {}
+    assert findings(GOOD_WORKFLOWS[file], GOOD_WORKFLOWS) == {}
 
 
 @pytest.mark.parametrize(
@@ -547,8 +548,7 @@ def test_the_good_workflows_keep_every_rule(file: str) -> None:
 def test_a_workflow_that_breaks_a_rule_is_found(change: Break) -> None:
     """Just that rule has a finding, which names the place."""
     workflow = change.broken()
-    everything = {name: Workflow(name, text) for name, text in GOOD.items()}
-    everything[workflow.file] = workflow
+    everything = {**GOOD_WORKFLOWS, workflow.file: workflow}
     found = findings(workflow, everything)
     assert found.keys() == {change.rule, *change.also}
     lines = [workflow.lines[finding.line - 1] for finding in found[change.rule]]
@@ -676,7 +676,7 @@ def test_passed_is_green_only_for_success_and_what_may_be_skipped(
     done = run(
         [
             tool("bash"),
-            *"--noprofile --norc -e -o pipefail -c".split(),
+            *("--noprofile", "--norc", "-e", "-o", "pipefail", "-c"),
             step.data["run"],
         ],
         env={"RESULTS": results, "MAY_SKIP": may_skip},

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,7 +31,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "template_updates": False,
     },
     "mcp": {"kind": "mcp", "github_user": "Octo", "pypi": False},
-    "mcp, nothing on": {"kind": "mcp", "pypi": False, "docker": False},
+    "mcp, nothing on": {
+        "kind": "mcp",
+        "github_user": "Octo",
+        "pypi": False,
+        "docker": False,
+    },
     "library": {"kind": "library", "user_email": "a_b@example.org"},
     "library, all on": {
         "kind": "library",
@@ -42,6 +48,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "library, nothing on": {
         "kind": "library",
+        "github_user": "Octo",
         "pypi": False,
         "template_updates": False,
         "pull_request_matrix": "lean",
@@ -510,61 +517,36 @@ def test_the_readme_counts_right() -> None:
 
 # ---- Versions that are moved by hand ---------------------------------------------------------------------------------
 
-# How each is written where it is used.
-USES = {
-    "Gitleaks": r"gitleaks/v8@(v[\d.]+\d)",
-    "actionlint": r"cmd/actionlint@(v[\d.]+\d)",
-    "Semgrep": r"semgrep(?:==|/semgrep:)([\d.]+\d)",
-    "Trivy": r"uses: aquasecurity/setup-trivy@.*\n\s+with:\n\s+version: (\S+)",
-    "uv": r"""uses: astral-sh/setup-uv@.*\n\s+with:\n\s+version: "(\S+)"|ghcr\.io/astral-sh/uv:([\d.]+)""",
-    "Copier": r"copier@([\d.]+\d)",
-    "packaging": r'"packaging==([\d.]+)"\]\n# ///',
-}
+LIST = ROOT / "tests/data/versions.toml"
 
 
-def versions_used(folders: list[Path]) -> dict[str, set[str]]:
-    """Give the versions that the files of some folders use of each tool."""
-    files = [
-        path
-        for folder in folders
-        for path in folder.rglob("*")
-        # Tools that someone ran in the template's folder leave their caches there.
-        if path.is_file() and "cache" not in path.relative_to(folder).as_posix()
-    ]
-    sources = [path.read_text("utf-8") for path in files]
-    return {
-        tool: {
-            match[1] or match[2] if match.re.groups > 1 else match[1]
-            for source in sources
-            for match in re.finditer(pattern, source)
-        }
-        for tool, pattern in USES.items()
+def versions_said(text: str) -> list[tuple[str, str]]:
+    """Give each tool and version that the commands of a document name."""
+    return re.findall(r"\b(copier|semgrep)(?:==|@)([\d.]+\d)", text)
+
+
+@pytest.mark.quick
+def test_the_documents_name_the_versions_in_use() -> None:
+    tools = tomllib.loads(LIST.read_text("utf-8"))["tools"]
+    sources = [*documents(ROOT), *ROOT.glob("template/docs/*")]
+    said = {
+        pair for source in sources for pair in versions_said(source.read_text("utf-8"))
     }
-
-
-def versions_said(text: str) -> dict[str, set[str]]:
-    """Give the versions that the maintainer's page names."""
-    said = {row[0]: {row[1].strip("`")} for row in rows(text, "tool")}
-    return said | {name: {v} for name, v in re.findall(r"(\w+)\s\(`([\d.]+)`", text)}
-
-
-@pytest.mark.quick
-def test_the_versions_that_are_moved_by_hand_are_those_in_use() -> None:
-    folders = [ROOT / "template", ROOT / "extensions", ROOT / ".github"]
-    page = (ROOT / "docs/maintaining.md").read_text("utf-8")
-    assert versions_used(folders) == versions_said(page)
-    assert len(rows(page, "tool")) == 5
+    assert said == {(tool, tools[tool]) for tool in ("copier", "semgrep")}
+    assert versions_said("uvx semgrep==1.2.3 scan, copier@4.5 copy") == [
+        ("semgrep", "1.2.3"),
+        ("copier", "4.5"),
+    ]
 
 
 @pytest.mark.quick
-def test_a_version_that_differs_is_found(tmp_path: Path) -> None:
-    use = "  uses: astral-sh/setup-uv@c1 # v10\n  with:\n    version: {}\n"
-    text = use.format('"1.2.3"') + "uvx semgrep==1.2 scan\n# semgrep/semgrep:1.3\n"
-    (tmp_path / "a.yml").write_text(text, "utf-8")
-    used = versions_used([tmp_path])
-    assert used["uv"] == {"1.2.3"}
-    assert used["Semgrep"] == {"1.2", "1.3"}
-    assert used["Trivy"] == set()
+def test_the_maintainers_page_says_where_each_version_stands() -> None:
+    tools = tomllib.loads(LIST.read_text("utf-8"))["tools"]
+    table = rows((ROOT / "docs/maintaining.md").read_text("utf-8"), "tool")
+    assert {row[0] for row in table} == tools.keys()
+    for tool_name, where in table:
+        for place in re.findall(r"`([^`]+)`", where):
+            assert tools[tool_name] in (ROOT / place).read_text("utf-8"), place
 
 
 # ---- Form ------------------------------------------------------------------------------------------------------------

@@ -145,7 +145,9 @@ class Workflow:
     @property
     def events(self) -> dict[str, Any]:
         """What starts it, each with its filters."""
-        return dict(self.data["on"])
+        events = self.data["on"]
+        named = dict.fromkeys(as_list(events))
+        return dict(events) if isinstance(events, dict) else named
 
     @property
     def jobs(self) -> dict[str, Any]:
@@ -292,8 +294,7 @@ def groups_are_the_file_and_cancel_only_pull_requests(
     workflow: Workflow, _: Workflows
 ) -> Iterator[Finding]:
     """In a called workflow `github.workflow` is the caller's name, and equal groups cancel each other."""
-    found = workflow.data.get("concurrency") or {}
-    group, cancel = found.get("group"), found.get("cancel-in-progress")
+    group, cancel = group_of(workflow.data)
     if workflow.file in OWN_GROUPS:
         right = str(group).startswith(f"{workflow.file}-${{{{ ") and cancel is False
         wanted = f"a group `{workflow.file}-…` and `cancel-in-progress: false`"
@@ -304,14 +305,22 @@ def groups_are_the_file_and_cancel_only_pull_requests(
     if not right:
         yield workflow.at(workflow.data, "concurrency", f"put here {wanted}")
     for job, data in workflow.jobs.items():
-        if own := data.get("concurrency"):
-            named = str(own.get("group")).startswith(f"{workflow.file}-")
-            if not named or own["group"] == group or own["cancel-in-progress"]:
+        if "concurrency" in data:
+            own, cancel = group_of(data)
+            named = str(own).startswith(f"{workflow.file}-")
+            if not named or own == group or cancel is not False:
                 yield workflow.at(
                     data,
                     "concurrency",
                     f"job {job}: give it a group `{workflow.file}-…` of its own that never cancels",
                 )
+
+
+def group_of(data: Any) -> tuple[Any, Any]:
+    """Give the concurrency group of a workflow or job, and whether it cancels; None for what is not said."""
+    found = data.get("concurrency")
+    found = found if isinstance(found, dict) else {"group": found}
+    return found.get("group"), found.get("cancel-in-progress")
 
 
 @rule

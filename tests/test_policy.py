@@ -384,6 +384,7 @@ BREAKS = [
             (P, "cancel-in-progress: false", "cancel-in-progress: true", "concurrency:"),
             (P, "group: publish.yml-$", "group: release-$", "concurrency:"),
             (P, "group: publish.yml-tags", "group: tags", "    concurrency:"),
+            (P, "\n      group: publish.yml-tags\n      cancel-in-progress: false", " publish.yml-tags", "    concurrency:"),
             (P, "tags\n      cancel-in-progress: false", "tags\n      cancel-in-progress: true", "    concurrency:"),
         ]
     ),
@@ -398,6 +399,7 @@ BREAKS = [
         broken("gates_listen_to_every_way_to_merge", T, *change)
         for change in [
             ("  merge_group:\n", "", "on:"),
+            (f"\n{GATING}  workflow_call:\n", " [push, pull_request, workflow_call, workflow_dispatch]\n", "on:"),
             ("  pull_request:\n", "", "on:"),
             ("branches: [main]", "branches: [master]", "push:"),
             ("branches: [main]", "branches: [main]\n    paths-ignore: [docs/**]", "push:"),

@@ -960,12 +960,20 @@ class Use:
         return self.found == self.wanted
 
 
-def version_uses(file: str, text: str) -> Iterator[Use]:
-    """Give every listed tool or image that a file names with its version or digest."""
+def version_uses(file: str, text: str, *, prose: bool = True) -> Iterator[Use]:
+    """Give every listed tool or image that a file names with its version or digest.
+
+    Args:
+        file: What findings call it.
+        text: What it holds.
+        prose: Whether "Tool 1.2.3" counts as well, not only what a command or a file would say.
+    """
     for number, line in enumerate(text.splitlines(), start=1):
         for pattern, kind in ((TOOL_VERSION, "tools"), (IMAGE_DIGEST, "images")):
-            for name, found in pattern.findall(line):
-                yield use(kind, name.lower(), found, Finding(file, number, ""))
+            for match in pattern.finditer(line):
+                if prose or " " not in match[0]:
+                    place = Finding(file, number, "")
+                    yield use(kind, match[1].lower(), match[2], place)
 
 
 def installed_versions(workflow: Workflow) -> Iterator[Use]:

@@ -604,13 +604,16 @@ def test_a_callee_s_callees_count() -> None:
 
 
 def all_version_uses() -> Iterator[Use]:
-    """Give every use of a listed version in what projects get and in the template's own workflows."""
-    for folder in (ROOT / "template", ROOT / "extensions", ROOT / ".github"):
-        for path in sorted(folder.rglob("*")):
-            # Checkers leave caches behind.
-            if path.is_file() and "cache" not in path.as_posix():
-                name = path.relative_to(ROOT).as_posix()
-                yield from version_uses(name, path.read_text("utf-8"))
+    """Give every use of a listed version in what projects get, and in what this repository says and runs."""
+    folders = ("template", "extensions", ".github", "docs")
+    files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*"))]
+    for path in [ROOT / "README.md", *files]:
+        # Checkers leave caches behind.
+        if path.is_file() and "cache" not in path.as_posix():
+            name = path.relative_to(ROOT).as_posix()
+            # What this repository tells of its past may name other versions.
+            prose = not name.startswith(("docs/", "README"))
+            yield from version_uses(name, path.read_text("utf-8"), prose=prose)
     for workflow, _ in ALL:
         yield from installed_versions(workflow)
 

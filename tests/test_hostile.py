@@ -371,7 +371,7 @@ BUILT = [
         "project_description": "$(id) `id` $HOME && ls > x; null 1e3 --- === ~~~ |",
         "user_name": "null",
     },
-    {"project_description": "long 😀\\ " * 71 + "end", "user_name": "x" * 100},
+    {"project_description": "long 😀\\ " * 62 + "end", "user_name": "x" * 100},
 ]
 
 

@@ -472,11 +472,11 @@ def test_an_update_needs_no_trust_either(tmp_path: Path) -> None:
     run(["bash", "-c", f"{commit} && git tag v1"], cwd=template)
     assert copy_without_trust(template, project) == 0
     run(["bash", "-c", commit], cwd=project)
-    (template / "template" / "SECURITY.md").write_text("# Changed\n", "utf-8")
+    (template / "template" / "socket.yml").write_text("# Changed\n", "utf-8")
     run(["bash", "-c", "git commit -q -a -m Change && git tag v2"], cwd=template)
     done = copier("update", "--defaults", cwd=project)
     assert done.returncode == 0, done.stderr
-    assert (project / "SECURITY.md").read_text("utf-8") == "# Changed\n"
+    assert (project / "socket.yml").read_text("utf-8") == "# Changed\n"
 
 
 def test_the_repository_itself_renders(tmp_path: Path) -> None:
@@ -578,3 +578,20 @@ def test_a_missing_tool_fails_where_all_are_required_but_not_the_unproven(
     # What nothing can show here is no failure, but closes the report.
     assert "= Unproven here =" in output
     assert "\nPython 9.9: no interpreter\n" in output
+
+
+GROUPED = """
+import pytest
+@pytest.mark.xdist_group("together")
+@pytest.mark.parametrize("number", range(8))
+def test_together(number, worker_id): print("worker", worker_id)
+"""
+
+
+def test_grouped_tests_share_a_process(tmp_path: Path) -> None:
+    """What is costly to prepare is prepared by one process: pytest and pytest-xdist fit together."""
+    (tmp_path / "test_sample.py").write_text(GROUPED, "utf-8")
+    command = f"-m pytest -c {os.devnull} --rootdir={tmp_path} -p no:cacheprovider"
+    command += " -n 2 --dist=loadgroup -rP"
+    done = run([sys.executable, *command.split()], cwd=tmp_path)
+    assert len(set(re.findall(r"worker (gw\d)", done.stdout))) == 1

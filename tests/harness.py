@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import jinja2
@@ -138,6 +140,16 @@ def run(
             pytrace=False,
         )
     return done
+
+
+def load_script(path: Path) -> ModuleType:
+    """Import a script, which is no part of a package, to call its functions."""
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_script", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 # ---- Rendering -------------------------------------------------------------------------------------------------------

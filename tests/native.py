@@ -6,16 +6,16 @@ engine adds (conditions, matrices, actions, outputs between jobs) is not shown h
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 import yaml
+from harness import run
 
-# What a workflow run must not inherit from the run of these tests.
-FOREIGN = ("VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS")
+BASH_AS_A_STEP = ("--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
+# What a step must not inherit from the run of these tests.
+NEUTRAL = {"NO_COLOR": "1", "PYTEST_ADDOPTS": ""}
 
 
 @dataclass
@@ -34,24 +34,12 @@ class Checkout:
         self, command: str, *, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a command line as a step does; a failure shows its output."""
-        inherited = {k: v for k, v in os.environ.items() if k not in FOREIGN}
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", command],
+        return run(
+            ["bash", *BASH_AS_A_STEP, f"exec 2>&1\n{command}"],
             cwd=self.path,
-            env={**inherited, "NO_COLOR": "1", **self.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            check=False,
+            env={**NEUTRAL, **self.environment},
+            check=check,
         )
-        if check and done.returncode != 0:
-            pytest.fail(
-                f"{command}\nended with {done.returncode}:\n{done.stdout}",
-                pytrace=False,
-            )
-        return done
 
     def run_job(self, workflow: str, job: str, *, skip: tuple[str, ...] = ()) -> str:
         """Run every `run:` step of a job in order; gives all that they print.

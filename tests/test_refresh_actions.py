@@ -1,32 +1,17 @@
 """tests/data/refresh_actions.py, with repositories on this machine in place of GitHub's."""
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from harness import run, tool
+from harness import load_script, run, tool
 
 pytestmark = pytest.mark.quick
 
 SCRIPT = Path(__file__).parent / "data" / "refresh_actions.py"
-
-
-def load() -> ModuleType:
-    """Import the script, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("refresh_actions", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-refresh_actions = load()
+refresh_actions = load_script(SCRIPT)
 
 ACTION = """\
 name: Tool

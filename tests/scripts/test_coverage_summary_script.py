@@ -1,30 +1,17 @@
 """scripts/coverage_summary.py of a rendered project: the table, its colours, and reports that are none."""
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from harness import load_script
 
 pytestmark = pytest.mark.quick
 
 SCRIPT = Path(__file__).parents[2] / "template/scripts/coverage_summary.py"
-
-
-def load() -> ModuleType:
-    """Import the script, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("coverage_summary_script", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-coverage_summary = load()
+coverage_summary = load_script(SCRIPT)
 
 GREEN, YELLOW, ORANGE, RED = "🟢", "🟡", "🟠", "🔴"
 

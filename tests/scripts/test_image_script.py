@@ -1,34 +1,21 @@
 """scripts/image.py of a rendered project: names and tags, the checks of an image, and what each refuses."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from harness import load_script
 
 pytestmark = pytest.mark.quick
 
 SCRIPT = Path(__file__).parents[2] / "template/scripts/image.py"
 COMMIT, OLDER, NEWER = "c" * 40, "a" * 40, "e" * 40
 IMAGE = "ghcr.io/o/demo"
-
-
-def load() -> ModuleType:
-    """Import the script, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("image_script", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-image = load()
+image = load_script(SCRIPT)
 
 
 # ---- Plan ------------------------------------------------------------------------------------------------------------

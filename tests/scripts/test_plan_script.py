@@ -1,6 +1,5 @@
 """scripts/plan.py of a rendered project: which jobs run where, and where results may go."""
 
-import importlib.util
 import itertools
 import json
 import os
@@ -12,27 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from harness import load_script
 from policy import RUNNERS
 
 pytestmark = pytest.mark.quick
 
 SCRIPT = Path(__file__).parents[2] / "template/scripts/plan.py"
-
-
-def load() -> ModuleType:
-    """Import the script, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("plan_script", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-plan = load()
+plan = load_script(SCRIPT)
 
 CLASSIFIER = "Programming Language :: Python :: {}"
 

@@ -1,36 +1,22 @@
 """scripts/release.py of a rendered project: what it decides, refuses and asks of GitHub, and that it can run again."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from harness import load_script
 
 pytestmark = pytest.mark.quick
 
 SCRIPT = Path(__file__).parents[2] / "template/scripts/release.py"
 COMMIT, OTHER_COMMIT = "a" * 40, "b" * 40
-
-
-def load() -> ModuleType:
-    """Import the script, which is no part of a package."""
-    spec = importlib.util.spec_from_file_location("release_script", SCRIPT)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-release = load()
+release = load_script(SCRIPT)
 
 
 @dataclass

@@ -22,11 +22,9 @@ from typing import Any, Self
 
 from harness import cache_folder, run, tool
 
-# What CPython's extension modules are linked against.
-LIBRARIES = (
-    "ca-certificates,libbz2-1.0,libexpat1,libffi8,liblzma5,libncursesw6,"
-    "libreadline8,libsqlite3-0,libssl3,libuuid1,zlib1g"
-)
+# Debian's own Python brings the libraries that CPython's extension modules are linked against, under whatever names
+# the release gives them.
+PACKAGES = "ca-certificates,python3"
 PYTHON_BASE = "localhost/pipeline-python:test"
 UV_BASE = "localhost/pipeline-uv:test"
 PATH_SETTING = "--env=PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -85,7 +83,7 @@ def make_root(root: Path) -> None:
         [
             tool("debootstrap"),
             "--variant=minbase",
-            f"--include={LIBRARIES}",
+            f"--include={PACKAGES}",
             release,
             str(root),
         ]
@@ -99,7 +97,10 @@ def make_root(root: Path) -> None:
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("__pycache__", "test", "*.a", "idlelib"),
         )
-    # The official image has pip and nothing else.
+    # The official image has Python and pip, and nothing else.
+    for command in (root / "usr/local/bin").iterdir():
+        if not command.name.startswith(("python", "pip")):
+            command.unlink()
     for package in (root / "usr/local/lib").glob("python3*/site-packages/*"):
         if not package.name.startswith("pip"):
             shutil.rmtree(package) if package.is_dir() else package.unlink()
@@ -116,7 +117,7 @@ def make_root(root: Path) -> None:
 def base_images() -> None:
     """Have the two local base images; made once, kept in the cache folder."""
     python = f"{sysconfig.get_python_version()}-{python_root().parent.name}"
-    archive = cache_folder() / f"python-base-{python}.tar"
+    archive = cache_folder() / f"python-base-2-{python}.tar"
     if not archive.exists():
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder) / "root"

@@ -185,7 +185,7 @@ def test_install_job(built: Make, kind: str, version: str, tmp_path: Path) -> No
 
 def printed_commands(message: str) -> list[str]:
     """Give the commands that Copier prints after a copy, up to those that need GitHub."""
-    _, steps = message.split("Next (uv is needed: pip install uv):")
+    _, steps = re.split(r"Next \(needs uv.*\):", message)
     return [
         line.strip()
         for line in steps.split("Then create")[0].splitlines()

@@ -17,6 +17,8 @@ def format_size(size: int) -> str:
     """
     if size < 0:
         raise ValueError(f"a size cannot be negative: {size}")
-    exponent = min(max(size.bit_length() - 1, 0) // 10, len(UNITS) - 1)
-    amount = f"{size / 1024**exponent:.1f}".removesuffix(".0")
-    return f"{amount} {UNITS[exponent]}"
+    exponent, amount = 0, float(size)
+    while amount >= 1024 and exponent < len(UNITS) - 1:
+        exponent += 1
+        amount = round(size / 1024**exponent, 1)
+    return f"{amount:.1f}".removesuffix(".0") + f" {UNITS[exponent]}"

@@ -55,9 +55,9 @@ class Image:
     config: dict[str, Any]
     log: str
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, options: tuple[str, ...] = ()) -> str:
         """Run its entry point to the end, read-only; gives what it prints."""
-        return podman("run", "--rm", "--read-only", self.name, *arguments)
+        return podman("run", "--rm", "--read-only", *options, self.name, *arguments)
 
 
 def python_root() -> Path:

@@ -143,13 +143,16 @@ def test_source_changes_keep_the_dependency_layers(
     for changed in (lambda project: None, change):
         image = build(changed, kind="library", docker=True)
         steps.append(image.log)
-    assert steps[1].count("Using cache") >= 4
+    _, after = steps[1].split("uv sync --locked --no-default-groups", 1)
+    assert "Using cache" in after.split("STEP", 1)[0]
+    wheel = steps[1].split("uv build --wheel", 1)[1]
+    assert "Using cache" not in wheel.split("STEP", 1)[0]
 
 
-def test_mcp_server_answers_and_ends_with_its_input(
+def test_mcp_server_answers_and_ends_with_its_input_or_a_signal(
     build: Callable[..., images.Image],
 ) -> None:
-    """The handshake works over `docker run -i`, and closing the input ends it with status 0."""
+    """The handshake works over `docker run -i`, and closing the input ends it with status 0, as a signal does."""
     hello = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -160,7 +163,8 @@ def test_mcp_server_answers_and_ends_with_its_input(
             "clientInfo": {"name": "test", "version": "0"},
         },
     }
-    with images.Container(build(kind="mcp")) as container:
+    image = build(kind="mcp")
+    with images.Container(image) as container:
         assert container.process.stdin and container.process.stdout
         container.process.stdin.write(json.dumps(hello) + "\n")
         container.process.stdin.flush()
@@ -169,12 +173,25 @@ def test_mcp_server_answers_and_ends_with_its_input(
         container.process.stdin.close()
         assert container.process.wait(timeout=15) == 0
         container.process.stdin = None
+    with images.Container(image) as container:
+        assert container.inside("print('up')") == "up"
+        assert container.stop() == 0
 
 
-def test_library_prints_its_version(build: Callable[..., images.Image]) -> None:
-    """A library's image is its console command."""
-    image = build(kind="library", docker=True)
+def test_library_prints_its_version_and_has_its_data(
+    build: Callable[..., images.Image],
+) -> None:
+    """A library's image is its console command, and holds the files beside the code."""
+
+    def change(project: Path) -> None:
+        package = next(project.glob("src/*/cli.py")).parent
+        (package / "data").mkdir()
+        (package / "data/words.txt").write_text("words\n", "utf-8")
+
+    image = build(change, kind="library", docker=True)
     assert image.run("--version") == VERSION
+    code = "import pathlib, sample_project as p; print((pathlib.Path(p.__file__).parent / 'data/words.txt').read_text())"
+    assert image.run("-c", code, options=("--entrypoint=python",)) == "words"
 
 
 def test_dockerfile_with_other_bases_is_refused() -> None:

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import images
 import pytest
@@ -149,10 +150,8 @@ def test_source_changes_keep_the_dependency_layers(
     assert "Using cache" not in wheel.split("STEP", 1)[0]
 
 
-def test_mcp_server_answers_and_ends_with_its_input_or_a_signal(
-    build: Callable[..., images.Image],
-) -> None:
-    """The handshake works over `docker run -i`, and closing the input ends it with status 0, as a signal does."""
+def greet(container: images.Container) -> dict[str, Any]:
+    """Shake hands with an MCP server; gives its answer."""
     hello = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -163,18 +162,28 @@ def test_mcp_server_answers_and_ends_with_its_input_or_a_signal(
             "clientInfo": {"name": "test", "version": "0"},
         },
     }
-    image = build(kind="mcp")
-    with images.Container(image) as container:
-        assert container.process.stdin and container.process.stdout
-        container.process.stdin.write(json.dumps(hello) + "\n")
-        container.process.stdin.flush()
-        answer = json.loads(container.process.stdout.readline())
-        assert answer["result"]["serverInfo"]["version"] == VERSION
+    assert container.process.stdin and container.process.stdout
+    container.process.stdin.write(json.dumps(hello) + "\n")
+    container.process.stdin.flush()
+    answer: dict[str, Any] = json.loads(container.process.stdout.readline())
+    return answer
+
+
+def test_mcp_server_answers_and_ends_with_its_input(
+    build: Callable[..., images.Image],
+) -> None:
+    """The handshake works over `docker run -i`, and closing the input ends it with status 0."""
+    with images.Container(build(kind="mcp")) as container:
+        assert greet(container)["result"]["serverInfo"]["version"] == VERSION
+        assert container.process.stdin
         container.process.stdin.close()
         assert container.process.wait(timeout=15) == 0
-        container.process.stdin = None
-    with images.Container(image) as container:
-        assert container.inside("print('up')") == "up"
+
+
+def test_mcp_server_stops_politely(build: Callable[..., images.Image]) -> None:
+    """The polite signal ends it as well, with status 0 and at once."""
+    with images.Container(build(kind="mcp")) as container:
+        assert greet(container)
         assert container.stop() == 0
 
 

@@ -204,7 +204,7 @@ def test_into_the_current_folder(folder: str, template: Path, tmp_path: Path) ->
 # The answer, and what the message says is wrong or allowed.
 INVALID: dict[str, list[tuple[str, str]]] = {
     "project_name": [
-        ("", "type a name"),
+        ("", "type one like Weather Service"),
         ("   ", "no space"),
         ("x" * 101, "at most 100"),
         ("two\nlines", "one line"),
@@ -224,16 +224,16 @@ INVALID: dict[str, list[tuple[str, str]]] = {
         ("mark\ufeff", "cannot be printed"),
     ],
     "package_name": [
-        ("", "type a-z, 0-9 and _"),
-        ("Weather", "type a-z, 0-9 and _"),
-        ("weather-service", "type a-z, 0-9 and _"),
-        ("weather service", "type a-z, 0-9 and _"),
-        ("weather.service", "type a-z, 0-9 and _"),
+        ("", "a-z, 0-9 and _, a letter first"),
+        ("Weather", "a-z, 0-9 and _, a letter first"),
+        ("weather-service", "a-z, 0-9 and _, a letter first"),
+        ("weather service", "a-z, 0-9 and _, a letter first"),
+        ("weather.service", "a-z, 0-9 and _, a letter first"),
         ("1weather", "a letter first"),
         ("_weather", "a letter first"),
         ("weather_", "no _ last"),
-        ("wetter_für_alle", "type a-z, 0-9 and _"),
-        ("天気", "type a-z, 0-9 and _"),
+        ("wetter_für_alle", "a-z, 0-9 and _, a letter first"),
+        ("天気", "a-z, 0-9 and _, a letter first"),
         ("x" * 41, "at most 40"),
         ("class", "Python keyword"),
         ("match", "Python keyword"),
@@ -243,7 +243,7 @@ INVALID: dict[str, list[tuple[str, str]]] = {
         ("tests", "the project itself needs"),
         ("fastapi", "the project itself needs"),
         ("nul", "device on Windows"),
-        ("good\n", "type a-z, 0-9 and _"),
+        ("good\n", "a-z, 0-9 and _, a letter first"),
     ],
     "github_user": [
         ("@acme", "no @"),
@@ -275,8 +275,8 @@ INVALID: dict[str, list[tuple[str, str]]] = {
     "license": [("GPL", "'MIT'"), ("mit", "'Apache-2.0'"), ("", "'MIT'")],
     "kind": [("cli", "'library'"), ("Service", "'service'"), ("", "'mcp'")],
     "python_versions": [
-        ("3.12", "[3.11, 3.12]"),
-        ("", "[3.11, 3.12]"),
+        ("3.12", 'python_versions, not this one: type a list like ["3.11", "3.12"]'),
+        ("", 'python_versions, not this one: type a list like ["3.11", "3.12"]'),
         ("[]", "choose at least one Python"),
         ("[3.9]", "'3.10'"),
         ("[3.12, 3.99]", "'3.10'"),
@@ -324,6 +324,20 @@ def test_an_invalid_answer_is_refused(
         run_copy(str(template), folder, data={name: answer}, defaults=True, quiet=True)
     assert name in str(refusal.value)
     assert not folder.exists()
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("name", ["knd", "distribution_name", "entry_module"])
+def test_an_answer_to_no_question_is_refused(
+    name: str, template: Path, tmp_path: Path
+) -> None:
+    """A misspelt name would change nothing, that of a computed value would get past its rule."""
+    with pytest.raises(ValueError, match=f"no question is called {name}") as refusal:
+        run_copy(
+            str(template), tmp_path / "x", data={name: "x"}, defaults=True, quiet=True
+        )
+    assert all(question in str(refusal.value) for question in QUESTIONS)
+    assert not (tmp_path / "x").exists()
 
 
 def refusal(name: str, answer: str, template: Path, destination: Path) -> str:

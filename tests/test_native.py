@@ -75,6 +75,18 @@ def test_lint_job(project: Make, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_lowest_versions_that_it_allows(
+    project: Make, kind: str, tmp_path: Path
+) -> None:
+    """The lower bounds of the dependencies are true: the tests pass on them."""
+    lowest = Checkout(tmp_path / "lowest", {"UV_PYTHON": "3.12"})
+    project(kind).run(f"git clone -q . '{lowest.path}' && rm '{lowest.path}/uv.lock'")
+    lowest.run(
+        "uv run -q --isolated --resolution lowest-direct --no-default-groups --group test pytest"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", ["3.14", "3.15"])
 def test_newest_pythons_statically(project: Make, kind: str, version: str) -> None:
     """For Pythons that cannot be had everywhere: the types agree, and every package has a wheel for them."""

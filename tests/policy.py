@@ -61,7 +61,7 @@ OWN_GROUPS = {"release.yml", "publish.yml"}
 
 GATING_EVENTS = {"push", "pull_request", "merge_group", "workflow_dispatch"}
 # Jobs that tell about a gate and are none.
-REPORTERS = {"coverage.yml": {"report"}}
+REPORTERS = {"coverage.yml": {"report", "codecov"}}
 
 CRONS = {
     "trivy.yml": ["0 3 * * *"],
@@ -418,7 +418,10 @@ def one_required_check_sees_every_job(
 
 
 def sees_results(job: Any, needs: Iterable[str]) -> bool:
-    """Say whether a job's steps look at the result of every job that it needs."""
+    """Say whether a job's steps look at the result of every job that it needs.
+
+    What they make of the results is for test_policy.py, which runs them.
+    """
     values = " ".join(
         str(value)
         for step in job["steps"]

@@ -1,5 +1,8 @@
 """The rules of policy.py over the sources of the workflows, and for each rule a workflow that breaks just it."""
 
+import itertools
+import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -655,39 +658,128 @@ def test_another_version_is_found(line: str) -> None:
 # ---- What the required checks of several jobs decide -------------------------------------------------------------------
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the job runs on Linux alone")
-@pytest.mark.parametrize("file", ["tests.yml", "build.yml"])
-@pytest.mark.parametrize(
-    ("results", "may_skip", "green"),
-    [
-        ("success success success", "false", True),
-        ("success skipped skipped", "true", True),
-        ("success skipped skipped", "false", False),
-        ("success success skipped", "false", False),
-        ("success failure success", "false", False),
-        ("success failure skipped", "true", False),
-        ("success cancelled success", "false", False),
-        ("failure skipped skipped", "false", False),
-        ("success success", "false", True),
-        ("success unheard-of success", "true", False),
-    ],
-)
-def test_passed_is_green_only_for_success_and_what_may_be_skipped(
-    file: str, results: str, may_skip: str, green: bool
-) -> None:
-    """Its command, run as GitHub runs it, for what the jobs that it needs can end with."""
-    (step,) = TEMPLATE[file].steps("passed")
-    assert step.data["env"].keys() == {"RESULTS", "MAY_SKIP"}
-    done = run(
-        [
-            tool("bash"),
-            *("--noprofile", "--norc", "-e", "-o", "pipefail", "-c"),
-            step.data["run"],
-        ],
-        env={"RESULTS": results, "MAY_SKIP": may_skip},
-        check=False,
+# Which jobs may be skipped, and the plan's output that says so by being false.
+MAY_SKIP = {
+    "tests.yml": {"plan": "code", "test": "code", "lint": "code"},
+    "build.yml": {"plan": "code", "package": "code", "install": "code"},
+    "docker.yml": {"build": "code", "merge": "push"},
+}
+PASSED = [
+    pytest.param(workflow, may_skip, id=f"{whose}-{workflow.file}")
+    for whose, workflows, rules in (
+        ("template", TEMPLATE, MAY_SKIP),
+        ("own", TEMPLATE_S_OWN, {}),
     )
-    assert (done.returncode == 0) is green
+    for workflow in workflows.values()
+    if "passed" in workflow.jobs
+    for may_skip in [rules.get(workflow.file, {})]
+]
+ENDS = ("success", "failure", "cancelled", "skipped")
+Results = dict[str, str]
+
+
+def is_green(workflow: Workflow, results: Results, code: str, push: str) -> bool:
+    """Run the command of the job `passed` as GitHub runs it.
+
+    Args:
+        workflow: The workflow.
+        results: What each job that it needs ended with, in the order of `needs`.
+        code: The plan's output of that name; empty where the plan was skipped.
+        push: The same.
+    """
+    (step,) = workflow.steps("passed")
+    # Every expression that such a step may use: another one is a KeyError.
+    values = {
+        "join(needs.*.result, ' ')": " ".join(results.values()),
+        "needs.plan.outputs.code == 'false'": json.dumps(code == "false"),
+        "needs.plan.outputs.push == 'false'": json.dumps(push == "false"),
+        **{f"needs.{job}.result": result for job, result in results.items()},
+    }
+    env = {
+        name: re.sub(r"\$\{\{ (.*?) \}\}", lambda match: values[match[1]], text)
+        for name, text in step.data["env"].items()
+    }
+    options = ["--noprofile", "--norc", "-e", "-o", "pipefail", "-c"]
+    done = run([tool("bash"), *options, step.data["run"]], env=env, check=False)
+    return done.returncode == 0
+
+
+def wrong_verdicts(
+    workflow: Workflow, may_skip: dict[str, str]
+) -> Iterator[tuple[Results, str, str]]:
+    """Give the results and outputs for which `passed` is green and should not be, or the reverse."""
+    needs = workflow.jobs["passed"]["needs"]
+    flags = ("true", "false") if "plan" in needs else ("",)
+    for ends in itertools.product(ENDS, repeat=len(needs)):
+        results = dict(zip(needs, ends, strict=True))
+        # A plan that was skipped has said nothing.
+        said = ("",) if results.get("plan") == "skipped" else flags
+        for code, push in itertools.product(said, repeat=2):
+            skippable = {
+                job
+                for job, output in may_skip.items()
+                if {"code": code, "push": push}[output] == "false"
+            }
+            right = all(
+                end == "success" or (end == "skipped" and job in skippable)
+                for job, end in results.items()
+            )
+            if is_green(workflow, results, code, push) is not right:
+                yield results, code, push
+
+
+on_linux = pytest.mark.skipif(
+    sys.platform == "win32", reason="the job runs on Linux alone"
+)
+
+
+def test_these_workflows_have_a_job_that_sums_up() -> None:
+    """Those that are tried below, and no other."""
+    names = {str(parameter.id) for parameter in PASSED}
+    wanted = {f"template-{file}" for file in MAY_SKIP} | {"own-tests.yml"}
+    assert names == wanted
+
+
+@on_linux
+@pytest.mark.parametrize(("workflow", "may_skip"), PASSED)
+def test_passed_is_green_only_for_success_and_what_may_be_skipped(
+    workflow: Workflow, may_skip: dict[str, str]
+) -> None:
+    """For all that its jobs can end with and the plan can say."""
+    assert list(wrong_verdicts(workflow, may_skip)) == []
+
+
+@on_linux
+@pytest.mark.parametrize(("workflow", "may_skip"), PASSED)
+def test_passed_is_red_for_a_result_that_nobody_knows(
+    workflow: Workflow, may_skip: dict[str, str]
+) -> None:
+    """Whatever may be skipped."""
+    for job in workflow.jobs["passed"]["needs"]:
+        results = dict.fromkeys(workflow.jobs["passed"]["needs"], "success")
+        assert is_green(workflow, results, "false", "false")
+        assert not is_green(workflow, {**results, job: "unheard-of"}, "false", "false")
+
+
+@on_linux
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('    *) exit 1 ;;', '    *) ;;'),
+        ('success,* | "skipped, true")', "success,* | skipped,*)"),
+        ('success,* | "skipped, true")', "success,* | cancelled,* | *true)"),
+        ('success,* | "skipped, true")', "success,*)"),
+        ("outputs.push == 'false'", "outputs.code == 'false'"),
+        (' "$MERGE"; do', "; do"),
+        ("needs.plan.result }}, false", "needs.build.result }}, false"),
+    ],
+)  # fmt: skip
+def test_a_weaker_job_would_be_found(old: str, new: str) -> None:
+    """Each of the changes lets something through, or stops what is right."""
+    text = TEMPLATE["docker.yml"].text
+    assert text.count(old) == 1
+    weaker = Workflow("docker.yml", text.replace(old, new))
+    assert next(wrong_verdicts(weaker, MAY_SKIP["docker.yml"]), None)
 
 
 # ---- Ready-made checkers ---------------------------------------------------------------------------------------------

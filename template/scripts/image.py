@@ -13,21 +13,29 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import queue
 import re
+import shlex
 import subprocess
 import sys
-import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from packaging.version import InvalidVersion, Version
+from release import (
+    Problem,
+    environment,
+    output_of,
+    perform,
+    run,
+    say,
+    set_outputs,
+    tag_version,
+)
 
 REGISTRY = "ghcr.io"
 MAIN_REFERENCE = "refs/heads/main"
@@ -37,90 +45,13 @@ VERSION_KEY = "org.opencontainers.image.version"
 REVISION_KEY = "org.opencontainers.image.revision"
 # Seconds.
 HEALTH_TIMEOUT = 60.0
-ANSWER_TIMEOUT = 30.0
+ANSWER_TIMEOUT = 30
 STOP_TIMEOUT = 10
 
 Check = Callable[[], str]
 
 
-class Problem(Exception):
-    """A condition that the person who reads the log can mend."""
-
-    def __init__(self, message: str, status: int = 1) -> None:
-        """Take the message and the exit status: 1 refused, 2 could not be decided."""
-        super().__init__(message)
-        self.status = status
-
-
-# ---- Running things -------------------------------------------------------------
-
-
-def run(command: list[str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Run a command, at most so many seconds, and give what it printed."""
-    try:
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise Problem(f"{command[0]} is not installed", status=2) from error
-    except subprocess.TimeoutExpired as error:
-        raise Problem(f"`{' '.join(command)}` took over {timeout:g} s") from error
-
-
-def docker(*arguments: str) -> str:
-    """Run a docker command that must succeed and give its standard output."""
-    done = run(["docker", *arguments])
-    if done.returncode:
-        reason = (done.stderr or done.stdout).strip()
-        raise Problem(f"`docker {' '.join(arguments)}` failed: {reason}", status=2)
-    return done.stdout
-
-
-def environment(name: str) -> str:
-    """Give an environment variable that must be set."""
-    if not (value := os.environ.get(name)):
-        raise Problem(f"the environment variable {name} is not set", status=2)
-    return value
-
-
-def set_outputs(**outputs: str) -> None:
-    """Print the outputs and, on a runner, set them for later steps and jobs."""
-    lines = "".join(f"{name}={value}\n" for name, value in outputs.items())
-    print(lines, end="")
-    append_to("GITHUB_OUTPUT", lines)
-
-
-def say(message: str) -> None:
-    """Print a message and, on a runner, add it to the job's summary."""
-    print(message)
-    append_to("GITHUB_STEP_SUMMARY", f"{message}\n\n")
-
-
-def append_to(variable: str, text: str) -> None:
-    """Append text to the file that an environment variable names, if it does."""
-    if file := os.environ.get(variable):
-        with Path(file).open("a", encoding="utf-8") as stream:
-            stream.write(text)
-
-
 # ---- Plan -----------------------------------------------------------------------------
-
-
-def version_of_tag(tag: str) -> Version:
-    """Read the version of a git tag, for example "v1.2.3"."""
-    try:
-        version = Version(tag.removeprefix("v"))
-    except InvalidVersion as error:
-        raise Problem(f"the tag {tag!r} is not a version like v1.2.3.") from error
-    if not tag.startswith("v") or version.epoch or version.local:
-        raise Problem(f"the tag {tag!r} is not a version that can be released.")
-    return version
 
 
 def own_tag(git_tag: str) -> str:
@@ -152,7 +83,7 @@ def plan_image(arguments: argparse.Namespace) -> None:
         tag, push = f"main-{commit}", event in ("push", "workflow_dispatch")
     elif reference.startswith("refs/tags/"):
         git_tag = reference.removeprefix("refs/tags/")
-        version = version_of_tag(git_tag)
+        version = tag_version(git_tag)
         if version != Version(arguments.version):
             raise Problem(f"the tag is {git_tag}, the version {arguments.version}.")
         tag, push = own_tag(git_tag), event in ("release", "workflow_dispatch")
@@ -189,7 +120,9 @@ class Image:
 
 def check_user(image: Image) -> str:
     """Check that the image names a user by number, and that it is not root."""
-    config = json.loads(docker("image", "inspect", image.name))[0]["Config"]
+    config = json.loads(output_of(["docker", "image", "inspect", image.name]))[0][
+        "Config"
+    ]
     user = str(config.get("User") or "").partition(":")[0]
     if not user.isdigit() or int(user) == 0:
         raise Problem(
@@ -221,12 +154,14 @@ def started(image: Image) -> Iterator[str]:
     try:
         yield container
     finally:
-        docker("rm", "--force", container)
+        output_of(["docker", "rm", "--force", container])
 
 
 def state_of(container: str) -> dict[str, Any]:
     """Give the state of a container as docker knows it."""
-    state: dict[str, Any] = json.loads(docker("inspect", container))[0]["State"]
+    state: dict[str, Any] = json.loads(output_of(["docker", "inspect", container]))[0][
+        "State"
+    ]
     return state
 
 
@@ -240,7 +175,7 @@ def check_service(image: Image) -> str:
     """Check that the service turns healthy and that it ends with 0 when told to stop."""
     with started(image) as container:
         seconds = wait_until_healthy(container)
-        docker("stop", "--time", str(STOP_TIMEOUT), container)
+        output_of(["docker", "stop", "--time", str(STOP_TIMEOUT), container])
         if status := state_of(container)["ExitCode"]:
             raise Problem(
                 f"stopped, it ended with {status}, not 0. {logs_of(container)}"
@@ -268,85 +203,19 @@ def wait_until_healthy(container: str) -> float:
     )
 
 
-def forward_lines(stream: IO[str], lines: queue.Queue[str]) -> None:
-    """Put the lines of a stream into a queue; an empty text marks its end."""
-    for line in stream:
-        lines.put(line)
-    lines.put("")
-
-
-def ask(server: subprocess.Popen[str], lines: queue.Queue[str], number: int) -> Any:
-    """Wait for the answer to a request; raises Problem when there is none."""
-    while True:
-        try:
-            line = lines.get(timeout=ANSWER_TIMEOUT)
-        except queue.Empty:
-            raise Problem(f"no answer within {ANSWER_TIMEOUT:g} s.") from None
-        if not line:
-            raise Problem(f"it ended with {server.wait()} before it answered.")
-        try:
-            message = json.loads(line)
-        except json.JSONDecodeError:
-            raise Problem(f"it printed {line!r}, which is not JSON.") from None
-        if message.get("id") == number:
-            if "result" not in message:
-                raise Problem(f"it answered {line.strip()}.")
-            return message["result"]
-
-
 def check_mcp(image: Image) -> str:
-    """Check the handshake and the list of tools over standard input and output."""
-    client = {"name": "image.py", "version": "1"}
-    hello = {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": client,
-    }
-    command = ["docker", "run", "--rm", "--interactive", "--read-only", image.name]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    ) as server:
-        try:
-            tools = converse(server, hello)
-            status = server.wait(timeout=STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            raise Problem("it did not end when its input was closed.") from None
-        finally:
-            server.kill()
-    if status:
-        raise Problem(f"its input closed, it ended with {status}, not 0.")
-    return f"tools: {', '.join(tools)}; ended with exit status 0"
-
-
-def converse(server: subprocess.Popen[str], hello: dict[str, Any]) -> list[str]:
-    """Do the handshake, list the tools and close the server's input; gives their names."""
-    if server.stdin is None or server.stdout is None:
-        raise Problem("the server has no pipes.", status=2)
-    lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(
-        target=forward_lines, args=(server.stdout, lines), daemon=True
-    ).start()
-
-    def send(method: str, **rest: Any) -> None:
-        message = {"jsonrpc": "2.0", "method": method, **rest}
-        try:
-            print(json.dumps(message), file=server.stdin, flush=True)
-        except BrokenPipeError:
-            raise Problem(f"it ended with {server.wait()} at once.") from None
-
-    send("initialize", id=1, params=hello)
-    ask(server, lines, 1)
-    send("notifications/initialized")
-    send("tools/list", id=2, params={})
-    tools = [str(tool["name"]) for tool in ask(server, lines, 2)["tools"]]
-    server.stdin.close()
-    if not tools:
-        raise Problem("it offers no tool.")
-    return tools
+    """Check the server in the image as the tests check the installed one."""
+    start = ["docker", "run", "--rm", "--interactive", "--read-only", image.name]
+    script = str(Path(__file__).with_name("test_server.py"))
+    command = [sys.executable, script, "--command", shlex.join(start)]
+    # What it prints comes between our own lines: ours must not wait in a buffer.
+    sys.stdout.flush()
+    done = subprocess.run([*command, "--timeout", str(ANSWER_TIMEOUT)], check=False)
+    if done.returncode:
+        # 1 is a finding; with all else nothing was found out.
+        status = 1 if done.returncode == 1 else 2
+        raise Problem("see what test_server.py said.", status)
+    return "test_server.py passed"
 
 
 def project_kind(path: Path) -> str:
@@ -394,8 +263,13 @@ def annotations_of(reference: str) -> dict[str, str] | None:
     command = ["docker", "buildx", "imagetools", "inspect", "--raw", reference]
     done = run(command)
     if done.returncode == 0:
-        annotations: dict[str, str] = json.loads(done.stdout).get("annotations") or {}
-        return annotations
+        try:
+            index: dict[str, dict[str, str] | None] = json.loads(done.stdout)
+            return index.get("annotations") or {}
+        except (json.JSONDecodeError, AttributeError) as error:
+            raise Problem(
+                f"docker does not say what {reference} is: {error}", status=2
+            ) from error
     reason = (done.stderr or done.stdout).strip()
     if "not found" in reason.lower() or "manifest unknown" in reason.lower():
         return None
@@ -406,7 +280,7 @@ def create(tags: list[str], sources: list[str], annotations: dict[str, str]) -> 
     """Let tags name an index of the sources; one source alone is copied as it is."""
     options = [f"--tag={tag}" for tag in tags]
     options += [f"--annotation=index:{key}={text}" for key, text in annotations.items()]
-    docker("buildx", "imagetools", "create", *options, *sources)
+    output_of(["docker", "buildx", "imagetools", "create", *options, *sources])
     say(f"Tagged {', '.join(f'`{tag}`' for tag in tags)}.")
 
 
@@ -434,14 +308,6 @@ def tag_main(image: str, tag: str, sources: list[str], commit: str) -> None:
     create(tags, sources, annotations)
 
 
-def head_commit() -> str:
-    """Give the commit that is checked out."""
-    done = run(["git", "rev-parse", "HEAD"])
-    if done.returncode:
-        raise Problem(f"git does not know the commit: {done.stderr.strip()}", status=2)
-    return done.stdout.strip()
-
-
 def is_ancestor(older: str, newer: str) -> bool:
     """Say whether a commit's history holds another; unknown commits have no history."""
     done = run(["git", "merge-base", "--is-ancestor", older, newer])
@@ -450,7 +316,7 @@ def is_ancestor(older: str, newer: str) -> bool:
 
 def tag_release(image: str, tag: str, sources: list[str], commit: str) -> None:
     """Tag a release: its own tag once and for ever, then those that move."""
-    own, version = f"{image}:{tag}", version_of_tag(tag)
+    own, version = f"{image}:{tag}", tag_version(tag)
     existing = annotations_of(own)
     if existing is None:
         create([own], sources, {REVISION_KEY: commit, VERSION_KEY: str(version)})
@@ -485,7 +351,7 @@ def move(tag: str, target: str, version: Version) -> None:
 def tag_image(arguments: argparse.Namespace) -> None:
     """Join what was pushed for each architecture under the tags it earns."""
     image, tag = arguments.image, arguments.tag
-    commit = head_commit()
+    commit = output_of(["git", "rev-parse", "HEAD"]).strip()
     sources = read_digests(arguments.digests, image)
     if tag == f"main-{commit}":
         tag_main(image, tag, sources, commit)
@@ -519,18 +385,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one step; gives 0 when done, 1 when refused, 2 when it could not be run."""
-    parsed = parse_arguments(arguments)
-    try:
-        parsed.step(parsed)
-    except Problem as problem:
-        print(f"image.py: {problem}", file=sys.stderr)
-        append_to("GITHUB_STEP_SUMMARY", f"❌ {problem}\n")
-        return problem.status
-    except OSError as error:
-        print(f"image.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    """Run the command; gives the exit status."""
+    return perform("image.py", parse_arguments(arguments))
 
 
 if __name__ == "__main__":

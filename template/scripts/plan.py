@@ -103,14 +103,15 @@ def install_cells(pythons: list[str], lean: bool) -> Cells:
 def is_documentation(path: str) -> bool:
     """Say whether a file cannot change what is built or tested.
 
-    README.md is part of the package's metadata, and Markdown beside code may be data.
+    README.md is part of the package's metadata, SECURITY.md is a file that the smoke
+    test requires, and Markdown beside code may be data.
     """
     parts = PurePosixPath(path).parts
     if parts[0] == "docs":
         return True
     return (
         path.endswith(".md")
-        and path != "README.md"
+        and path not in ("README.md", "SECURITY.md")
         and parts[0] not in ("src", "tests", "scripts")
     )
 
@@ -242,7 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parse_arguments(arguments)
     try:
         set_outputs(parsed.plan(parsed))
-    except Problem as problem:
+    except (Problem, OSError) as problem:
         print(f"plan.py: {problem}", file=sys.stderr)
         return 2
     return 0

@@ -36,6 +36,8 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 MAIN_BRANCH = "main"
+# Seconds. No single command may hang until the job's own end.
+COMMAND_TIMEOUT = 300
 # Uploaded last: a release that has it has everything.
 LAST_ASSET = "SHA256SUMS"
 INSTALLATION_MARKER = "<!-- installation -->"
@@ -84,7 +86,7 @@ class Commit:
 def run(
     command: list[str], stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command and give what it printed; raises Problem when there is none such."""
+    """Run a command and give what it printed, whatever its exit status."""
     try:
         return subprocess.run(
             command,
@@ -92,10 +94,16 @@ def run(
             capture_output=True,
             text=True,
             encoding="utf-8",
+            errors="replace",
+            timeout=COMMAND_TIMEOUT,
             check=False,
         )
     except FileNotFoundError as error:
         raise Problem(f"{command[0]} is not installed", status=2) from error
+    except subprocess.TimeoutExpired as error:
+        raise Problem(
+            f"`{' '.join(command)}` took over {COMMAND_TIMEOUT} s", status=2
+        ) from error
 
 
 def output_of(command: list[str], stdin: str | None = None) -> str:
@@ -203,13 +211,29 @@ def versions_of(tags: Iterable[str]) -> dict[Version, str]:
 
 
 def check_tag(arguments: argparse.Namespace) -> None:
-    """Check that the tag is a version, and the one that was asked for, if one was."""
+    """Check that the tag is a version, the one asked for, and alone on its commit."""
     version = tag_version(arguments.tag)
     if arguments.version and release_version(arguments.version) != version:
         raise Problem(
             f"asked for version {arguments.version}, but the tag is {arguments.tag}."
         )
-    set_outputs(version=str(version), prerelease=json.dumps(version.is_prerelease))
+    if others := other_versions(arguments.tag):
+        raise Problem(
+            f"{arguments.tag} is on the same commit as {', '.join(others)}. Only one of "
+            "them can be released: what is built there gets one version. Give one a "
+            "commit of its own (git commit --allow-empty) and tag that, or delete the "
+            "tag that you do not want: git push --delete origin TAG"
+        )
+    kind = "a pre-release" if version.is_prerelease else "a final release"
+    print(f"{arguments.tag} is version {version}, {kind}.")
+
+
+def other_versions(tag: str) -> list[str]:
+    """Give the other tags that are versions on a tag's commit; on HEAD before it exists."""
+    known = run(["git", "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}"])
+    commit = f"refs/tags/{tag}^{{commit}}" if known.returncode == 0 else "HEAD"
+    tags = output_of(["git", "tag", "--points-at", commit]).split()
+    return [other for other in tags if other != tag and versions_of([other])]
 
 
 def make_tag(arguments: argparse.Namespace) -> None:
@@ -662,19 +686,24 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def perform(script: str, parsed: argparse.Namespace) -> int:
     """Run one step; gives 0 when done, 1 when refused, 2 when it could not be run."""
-    parsed = parse_arguments(arguments)
     try:
-        parsed.step(parsed)
-    except Problem as problem:
-        print(f"release.py: {problem}", file=sys.stderr)
-        append_to("GITHUB_STEP_SUMMARY", f"❌ {problem}\n")
-        return problem.status
+        try:
+            parsed.step(parsed)
+        except Problem as problem:
+            print(f"{script}: {problem}", file=sys.stderr)
+            append_to("GITHUB_STEP_SUMMARY", f"❌ {problem}\n")
+            return problem.status
     except OSError as error:
-        print(f"release.py: {error}", file=sys.stderr)
+        print(f"{script}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    return perform("release.py", parse_arguments(arguments))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ pytestmark = pytest.mark.quick
 SCRIPT = Path(__file__).parents[2] / "template/scripts/image.py"
 COMMIT, OLDER, NEWER = "c" * 40, "a" * 40, "e" * 40
 IMAGE = "ghcr.io/o/demo"
-image = load_script(SCRIPT)
+with pytest.MonkeyPatch.context() as patch:
+    # As Python does when it runs a script: image.py shares code with release.py.
+    patch.syspath_prepend(SCRIPT.parent)
+    image = load_script(SCRIPT)
+
+
+def replace_run(monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]) -> None:
+    """Put a function in the place of the one that runs commands, in both scripts."""
+    monkeypatch.setattr(image, "run", run)
+    monkeypatch.setattr(sys.modules["release"], "run", run)
 
 
 # ---- Plan ------------------------------------------------------------------------------------------------------------
@@ -97,7 +107,7 @@ def test_the_event_decides_on_tag_and_push(
     ("tag", "said"),
     [
         ("vNext", "'vNext' is not a version"),
-        ("v1!2.0", "not a version that can be released"),
+        ("v1!2.0", "has an epoch or a local part"),
         ("v1.2.4", "the tag is v1.2.4, the version 1.2.3"),
     ],
 )
@@ -135,7 +145,7 @@ class Docker:
     commands: list[list[str]] = field(default_factory=list)
 
     def run(
-        self, command: list[str], timeout: float = 0
+        self, command: list[str], stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Stand in for the function of that name."""
         self.commands.append(command)
@@ -166,7 +176,7 @@ def check(
         f'[tool.pipeline]\nkind = "{kind}"\n', "utf-8"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(image, "run", docker.run)
+    replace_run(monkeypatch, docker.run)
     monkeypatch.setattr(image.time, "sleep", lambda seconds: None)
     return int(image.main(["check", "local", "--version", "1.2.3"]))
 
@@ -234,81 +244,36 @@ def test_a_service_that_never_turns_healthy_fails(
     assert "not healthy within 0.05 s" in capsys.readouterr().out
 
 
-MCP_SERVER = """
-import json, sys, time
-for line in sys.stdin:
-    request = json.loads(line)
-    tools = {"tools": [{"name": "add"}]}
-    result = tools if request["method"] == "tools/list" else {}
-    if "id" in request:
-        print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}), flush=True)
-"""
-
-
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("ended_with", "status", "said"),
     [
-        (("", ""), "tools: add; ended with exit status 0"),
-        (('[{"name": "add"}]', "[]"), "it offers no tool"),
-        (("print(json", "print('Hello ' + json"), "which is not JSON"),
-        (('"result": result', '"error": {"code": 1}'), "it answered"),
-        (
-            ("    request", "    sys.exit(3)\n    request"),
-            "ended with 3 before it answered",
-        ),
-        (("    request", "    continue\n    request"), "no answer within 1 s"),
+        (0, 0, "✅ answers the handshake: test_server.py passed"),
+        (1, 1, "❌ answers the handshake: see what test_server.py said"),
+        (2, 2, ""),
+        (-9, 2, ""),
     ],
 )
-def test_the_handshake_of_an_mcp_server(
-    change: tuple[str, str],
+def test_an_mcp_server_is_checked_by_the_script_for_servers(
+    ended_with: int,
+    status: int,
     said: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    start_instead_of_docker(MCP_SERVER.replace(*change), monkeypatch)
-    monkeypatch.setattr(image, "ANSWER_TIMEOUT", 1)
-    good = change == ("", "")
-    assert check("mcp", Docker(), tmp_path, monkeypatch) == (0 if good else 1)
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, ended_with)
+
+    monkeypatch.setattr(image.subprocess, "run", run)
+    assert check("mcp", Docker(), tmp_path, monkeypatch) == status
     assert said in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("end", "said"),
-    [
-        ("sys.exit(4)", "its input closed, it ended with 4"),
-        ("time.sleep(60)", "did not end when its input was closed"),
-    ],
-)
-def test_an_mcp_server_must_end_with_its_input(
-    end: str,
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    start_instead_of_docker(MCP_SERVER + end, monkeypatch)
-    monkeypatch.setattr(image, "STOP_TIMEOUT", 1)
-    assert check("mcp", Docker(), tmp_path, monkeypatch) == 1
-    assert said in capsys.readouterr().out
-
-
-def start_instead_of_docker(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the script start a Python program where it would start a container."""
-    real = subprocess.Popen
-
-    def popen(command: list[str], **options: Any) -> subprocess.Popen[str]:
-        assert command == [
-            "docker",
-            "run",
-            "--rm",
-            "--interactive",
-            "--read-only",
-            "local",
-        ]
-        return real([sys.executable, "-c", program], **options)
-
-    monkeypatch.setattr(image.subprocess, "Popen", popen)
+    start = "docker run --rm --interactive --read-only local"
+    script = str(SCRIPT.with_name("test_server.py"))
+    options = ["--command", start, "--timeout", "30"]
+    assert commands == [[sys.executable, script, *options]]
 
 
 @pytest.mark.parametrize("text", ["", "[tool.pipeline]\nkind = 'boat'\n", "not TOML"])
@@ -342,11 +307,13 @@ class Registry:
     tags: dict[str, dict[str, Any]] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     down: bool = False
+    # What `inspect` prints where it is no index.
+    says: str | None = None
     # The tags that can still be made before the registry is gone.
     breaks_after: int | None = None
 
     def run(
-        self, command: list[str], timeout: float = 0
+        self, command: list[str], stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Stand in for the function of that name."""
         if command[:2] == ["git", "rev-parse"]:
@@ -360,6 +327,8 @@ class Registry:
                 command, 1, "", "ERROR: 503 Service Unavailable"
             )
         *_, action, reference = command if "inspect" in command else [*command, "", ""]
+        if action == "--raw" and self.says is not None:
+            return subprocess.CompletedProcess(command, 0, self.says, "")
         if action == "--raw":
             if (found := self.tags.get(reference)) is None:
                 return subprocess.CompletedProcess(
@@ -409,7 +378,7 @@ class Registry:
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
     """Give an empty registry, and the digests of both platforms."""
     fake = Registry()
-    monkeypatch.setattr(image, "run", fake.run)
+    replace_run(monkeypatch, fake.run)
     monkeypatch.setenv("VERSION", "1.2.4.dev3+g1")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digests").mkdir()
@@ -518,6 +487,16 @@ def test_an_unreachable_registry_is_no_missing_tag(
     registry.down = True
     assert tag("v1.2.3") == 2
     assert "503" in capsys.readouterr().err
+    assert not registry.created
+
+
+@pytest.mark.parametrize("says", ["", "<html>", "[]"])
+def test_an_answer_that_is_no_index_is_named(
+    registry: Registry, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry.says = says
+    assert tag("v1.2.3") == 2
+    assert f"does not say what {IMAGE}:v1.2.3 is" in capsys.readouterr().err
     assert not registry.created
 
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from harness import load_script
+from harness import Renderer, load_script
 from policy import RUNNERS
 
 pytestmark = pytest.mark.quick
@@ -300,6 +300,10 @@ def write(*names: str) -> Callable[[], object]:
         # Both are part of the package's metadata.
         (["README.md"], True),
         (["LICENSE"], True),
+        # The smoke test requires it; what lies elsewhere under that name is only text.
+        (["SECURITY.md"], True),
+        (["docs/SECURITY.md"], False),
+        ([".github/SECURITY.md"], False),
         # Data of the code.
         (["src/app/prompt.md"], True),
         (["tests/data.md"], True),
@@ -327,6 +331,15 @@ def test_what_a_pull_request_touches_decides(
     merge(write(*names))
     (repository / "pyproject.toml").write_bytes(pyproject_before)
     assert outputs("jobs", "--event=pull_request")["code"] == json.dumps(code)
+
+
+def test_what_the_smoke_test_requires_is_code(render: Renderer) -> None:
+    """A pull request that deletes such a file must not pass because no test ran."""
+    project = render(kind="service")
+    path = project.files["scripts/verify_production_ready.py"]
+    required = load_script(path).REQUIRED_FILES
+    assert {"README.md", "SECURITY.md", "scripts/test_server.py"} <= set(required)
+    assert [name for name in required if plan.is_documentation(name)] == []
 
 
 def test_a_depth_of_two_is_enough(
@@ -409,6 +422,16 @@ def test_a_name_need_not_be_text(
     name = os.fsdecode(b"docs/caf\xe9.md")
     merge(lambda: Path(name).write_text("x", "utf-8"))
     assert outputs("jobs", "--event=pull_request")["code"] == "false"
+
+
+def test_an_output_file_that_cannot_be_written_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A status of 1 would say that the plan had found something."""
+    monkeypatch.setenv("GITHUB_OUTPUT", str(project / "missing/output"))
+    assert plan.main(["jobs", "--event=push"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("plan.py: ") and "missing" in said
 
 
 # ---- What GitHub says ------------------------------------------------------------------------------------------------

@@ -183,11 +183,72 @@ def names(one: dict[str, Any]) -> list[str]:
 # ---- Versions --------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def untagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a repository with one commit and no tag, and start in it."""
+    git(tmp_path, "init", "--initial-branch", "main")
+    git(tmp_path, "commit", "--allow-empty", "--message", "First")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    "tag", ["v1.2.3", "v0.1", "v1.2.3rc1", "v1.2.3-rc.1", "v1.2.3.post1", "v2026.11.1"]
+    ("tag", "said"),
+    [
+        ("v1.2.3", "version 1.2.3, a final release"),
+        ("v0.1", "version 0.1, a final release"),
+        ("v1.2.3a1", "version 1.2.3a1, a pre-release"),
+        ("v1.2.3b2", "version 1.2.3b2, a pre-release"),
+        ("v1.2.3rc1", "version 1.2.3rc1, a pre-release"),
+        ("v1.2.3-rc.1", "version 1.2.3rc1, a pre-release"),
+        ("v1.2.3.dev4", "version 1.2.3.dev4, a pre-release"),
+        ("v1.2.3.post1", "version 1.2.3.post1, a final release"),
+        ("v2026.11.1", "version 2026.11.1, a final release"),
+    ],
 )
-def test_a_tag_that_is_a_version_is_accepted(tag: str) -> None:
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_tag_that_is_a_version_is_accepted(
+    tag: str,
+    said: str,
+    exists: bool,
+    untagged: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ["nightly", "vNext", *([tag] if exists else [])]:
+        git(untagged, "tag", name)
     assert release.main(["check", tag]) == 0
+    assert capsys.readouterr().out == f"{tag} is {said}.\n"
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+@pytest.mark.parametrize("other", ["v1.2.3rc1", "v1.2.4", "v1.2.3.0"])
+def test_of_two_versions_on_a_commit_none_is_released(
+    other: str,
+    annotated: bool,
+    untagged: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Git describes the commit by one of them; which one is not for us to guess."""
+    git(untagged, "tag", other, *(["--message=One"] if annotated else []))
+    assert release.main(["check", "v1.2.3"]) == 1
+    git(untagged, "tag", "v1.2.3", *(["--message=Two"] if annotated else []))
+    assert release.main(["check", "v1.2.3"]) == 1
+    said = capsys.readouterr().err
+    assert f"v1.2.3 is on the same commit as {other}." in said
+    assert "git commit --allow-empty" in said
+    assert "git push --delete origin" in said
+    # The first way out.
+    git(untagged, "commit", "--allow-empty", "--message=Second")
+    git(untagged, "tag", "--force", "v1.2.3")
+    assert [release.main(["check", tag]) for tag in ("v1.2.3", other)] == [0, 0]
+
+
+def test_without_a_repository_nothing_is_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert release.main(["check", "v1.2.3"]) == 2
+    assert "not a git repository" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -212,24 +273,37 @@ def test_any_other_tag_is_refused(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("tag", "prerelease"),
-    [
-        ("v1.2.3", "false"),
-        ("v1.2.3a1", "true"),
-        ("v1.2.3b2", "true"),
-        ("v1.2.3rc1", "true"),
-        ("v1.2.3.dev4", "true"),
-    ],
-)
+def test_a_command_that_hangs_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], **options: Any) -> None:
+        raise subprocess.TimeoutExpired(command, options["timeout"])
+
+    monkeypatch.setattr(release.subprocess, "run", run)
+    assert release.main(["check", "v1.2.3"]) == 2
+    assert "took over 300 s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["check", "vNext"], ["attestations"]])
+def test_a_file_of_the_runner_that_is_missing_is_named(
+    arguments: list[str],
+    github: GitHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.setenv(name, str(tmp_path / "missing/file"))
+    assert release.main(arguments) == 2
+    assert "missing" in capsys.readouterr().err
+
+
 def test_outputs_reach_the_runner(
-    tag: str, prerelease: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    github: GitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
-    assert release.main(["check", tag]) == 0
-    assert (tmp_path / "output").read_text(
-        "utf-8"
-    ) == f"version={tag[1:]}\nprerelease={prerelease}\n"
+    assert release.main(["attestations"]) == 0
+    assert (tmp_path / "output").read_text("utf-8") == "offered=true\n"
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ INSTALL = {
     "hadolint": "uv sync",
     "podman": "apt install podman runc",
     "uv": "pip install uv",
+    "uvx": "pip install uv",
     "zizmor": "uv sync",
 }
 

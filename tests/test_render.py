@@ -13,12 +13,15 @@ import pytest
 from allpairspy import AllPairs  # type: ignore[import-untyped]
 from copier import run_copy
 from harness import (
+    CONFIG,
     PROJECT_NAME,
     PYTHONS,
     QUESTIONS,
     Project,
     Renderer,
     copier,
+    run,
+    tool,
 )
 from validate_pyproject.api import Validator
 
@@ -265,6 +268,17 @@ def test_other_surroundings_give_the_same_bytes(template: Path, tmp_path: Path) 
         assert done.returncode == 0, done.stderr
     first, second = (Project(tmp_path / x / "same", {}).bytes() for x in "ab")
     assert first == second
+
+
+def test_the_oldest_copier_gives_the_same_bytes(
+    render: Renderer, template: Path, tmp_path: Path
+) -> None:
+    """The version that copier.yml asks for at least is enough."""
+    oldest = f"copier@{CONFIG['_min_copier_version']}"
+    options = ("--quiet", "--defaults", f"--data=project_name={PROJECT_NAME}")
+    folder = tmp_path / "project"
+    run([tool("uvx"), oldest, "copy", *options, str(template), str(folder)])
+    assert Project(folder, {}).bytes() == render().bytes()
 
 
 # ---- What must not be in a project -----------------------------------------------------------------------------------

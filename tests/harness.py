@@ -43,6 +43,8 @@ INSTALL = {
     "git": "apt install git",
     "go": "https://go.dev/doc/install",
     "hadolint": "uv sync",
+    "node": "apt install nodejs",
+    "npm": "apt install npm",
     "podman": "apt install podman runc",
     "uv": "pip install uv",
     "uvx": "pip install uv",

@@ -7,6 +7,7 @@ with this machine's own CPython under /usr/local, where the official image has i
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -205,7 +206,7 @@ class Container:
                 image.name,
                 *arguments,
             ],
-            env=podman_environment(),
+            env={**os.environ, **podman_settings()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -226,13 +227,8 @@ class Container:
 
     def is_healthy(self) -> bool:
         """Run the image's own health check once."""
-        done = subprocess.run(
-            podman_command("healthcheck", "run", self.name),
-            env=podman_environment(),
-            capture_output=True,
-            check=False,
-        )
-        return done.returncode == 0
+        command = podman_command("healthcheck", "run", self.name)
+        return run(command, env=podman_settings(), check=False).returncode == 0
 
     def inside(self, code: str) -> str:
         """Run a line of Python in the container, as the user that the image sets."""
@@ -250,13 +246,14 @@ def podman_command(*arguments: str) -> list[str]:
     return [tool("podman"), *arguments]
 
 
-def podman_environment() -> dict[str, str]:
-    """Give the environment that points podman to our settings."""
+@functools.cache
+def podman_settings() -> dict[str, str]:
+    """Write our settings, once; gives the variable that points podman to them."""
     settings = cache_folder() / "containers.conf"
     settings.write_text(CONTAINERS_CONF, "utf-8")
-    return {**os.environ, "CONTAINERS_CONF": str(settings)}
+    return {"CONTAINERS_CONF": str(settings)}
 
 
 def podman(*arguments: str) -> str:
     """Run podman; gives what it prints."""
-    return run(podman_command(*arguments), env=podman_environment()).stdout.strip()
+    return run(podman_command(*arguments), env=podman_settings()).stdout.strip()

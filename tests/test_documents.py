@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import harness
 import pytest
 import yaml
 from harness import QUESTIONS, ROOT, Project, Renderer, cache_folder, run, tool
@@ -576,9 +575,6 @@ def test_a_misformed_document_is_found(data: bytes) -> None:
 
 
 # ---- Diagrams --------------------------------------------------------------------------------------------------------
-
-harness.INSTALL.setdefault("npm", "apt install npm")
-harness.INSTALL.setdefault("node", "apt install nodejs")
 
 # Mermaid's own parser, and the browser's document that it asks for; what they need in turn is fixed by the date.
 PACKAGES = ["mermaid@12.3.0", "jsdom@26.1.0"]

@@ -1,7 +1,6 @@
 """A rendered project's image, built and started: see images.py for what is real and what stands in."""
 
 import json
-import shutil
 import socket
 import time
 import urllib.request
@@ -35,9 +34,8 @@ def build(
     def build(
         change: Callable[[Path], object] = lambda project: None, **answers: object
     ) -> images.Image:
-        project = tmp_path_factory.mktemp("image") / "project"
-        shutil.copytree(render(**answers).path, project)
-        run(["git", "init", "--quiet"], cwd=project)
+        folder = tmp_path_factory.mktemp("image") / "project"
+        project = render(**answers).workable(folder)
         run([tool("uv"), "lock", "--quiet"], cwd=project)
         change(project)
         return images.build(project, VERSION, f"pipeline-{answers['kind']}")

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -30,13 +29,13 @@ def project(render: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Make:
 
     def make(kind: str) -> Checkout:
         if kind not in made:
-            checkout = Checkout(tmp_path_factory.mktemp(kind) / "project")
             rendered = render(kind=kind, python_versions=PYTHONS, github_user="octo")
-            shutil.copytree(rendered.path, checkout.path)
+            folder = tmp_path_factory.mktemp(kind) / "project"
+            checkout = Checkout(rendered.workable(folder))
             # The tools' Python: what .python-version names may not be had here.
             checkout.environment["UV_PYTHON"] = "3.12"
             checkout.run(
-                f"git init -q -b main && uv lock -q && git add -A && git commit -qm Start && git tag v{VERSION}"
+                f"uv lock -q && git add -A && git commit -qm Lock && git tag v{VERSION}"
             )
             made[kind] = checkout
         return made[kind]

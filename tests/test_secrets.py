@@ -5,7 +5,6 @@ The secrets are made up at run time, so that no file of this repository holds on
 
 import random
 import re
-import shutil
 import string
 
 import pytest
@@ -62,10 +61,10 @@ LOOK_ALIKES = [
 def checkout(render: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """Give a committed project whose tools are installed."""
     tool("go")
-    checkout = Checkout(tmp_path_factory.mktemp("secrets") / "project")
-    shutil.copytree(render(kind="library").path, checkout.path)
+    folder = tmp_path_factory.mktemp("secrets") / "project"
+    checkout = Checkout(render(kind="library").workable(folder))
     checkout.environment["UV_PYTHON"] = "3.12"
-    checkout.run("git init -q -b main && uv sync -q && git add -A && git commit -qm x")
+    checkout.run("uv sync -q && git add -A && git commit -qm Lock")
     checkout.environment["UV_NO_SYNC"] = "1"
     return checkout
 

@@ -36,7 +36,7 @@ def share(covered: int, valid: int) -> float:
 
 def count(element: ElementTree.Element, kind: str) -> tuple[int, int]:
     """Give how many lines or branches of the report are covered, and how many there are."""
-    return tuple(int(element.attrib[f"{kind}-{what}"]) for what in ("covered", "valid"))  # type: ignore[return-value]
+    return int(element.attrib[f"{kind}-covered"]), int(element.attrib[f"{kind}-valid"])
 
 
 def row(name: str, percentage: float) -> str:

@@ -9,6 +9,8 @@ import pytest
 from harness import UNPROVEN, Renderer, copy_template, keep
 from pytest_copie.plugin import Copie
 
+pytest_plugins = ["engine.fixtures"]
+
 # Derandomised, so that the same commit gives the same result; no database, so that nothing is left behind.
 for profile, examples in {"quick": 100, "full": 3000}.items():
     hypothesis.settings.register_profile(
@@ -22,9 +24,14 @@ for profile, examples in {"quick": 100, "full": 3000}.items():
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take few examples in the quick layer, thousands else."""
+    """Take few examples in the quick layer, thousands else; give each process of pytest-xdist a core of its own."""
     quick = config.option.markexpr == "quick"
     hypothesis.settings.load_profile("quick" if quick else "full")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        # What one process starts must not slow down a server that another waits for.
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker[2:]) % len(cores)]})
 
 
 @pytest.fixture(scope="session", autouse=True)

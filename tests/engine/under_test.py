@@ -1,0 +1,119 @@
+"""The workflows under test: what is changed in them, what is refused, and what their jobs and steps are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import policy
+from policy import LEVELS, Workflow
+from ruamel.yaml import YAML
+
+from engine.result import Job, Step
+
+# What would quietly do nothing, or something else than on GitHub. The other rules of tests/policy.py are not about
+# whether a workflow can be executed.
+RULES = (
+    policy.inputs_are_the_action_s,
+    policy.outputs_are_set_by_their_step,
+    policy.pins_are_recorded,
+    policy.runners_are_known,
+)
+LOCAL = "./.github/workflows/"
+
+# By the workflow's name and the job's id: what its token may do.
+Grants = dict[tuple[str, str], dict[str, str]]
+
+
+class Refused(Exception):
+    """The workflow cannot be executed as GitHub would; says why."""
+
+
+def load(project: Path) -> dict[str, Workflow]:
+    """Give the workflows of a project by their file names."""
+    folder = project / ".github" / "workflows"
+    return {
+        path.name: Workflow(path.name, path.read_text("utf-8"), project / "scripts")
+        for path in sorted(folder.glob("*.yml"))
+    }
+
+
+def called(workflow: Workflow, everything: dict[str, Workflow]) -> Iterator[Workflow]:
+    """Give a workflow and those that its jobs call."""
+    yield workflow
+    for job in workflow.data["jobs"].values():
+        if job.get("uses", "").startswith(LOCAL):
+            yield from called(everything[job["uses"].removeprefix(LOCAL)], everything)
+
+
+def check(workflow: Workflow, everything: dict[str, Workflow]) -> None:
+    """Refuse what act would pass over without a word."""
+    findings = [finding for rule in RULES for finding in rule(workflow, everything)]
+    if findings:
+        raise Refused("\n".join(map(str, findings)))
+
+
+def plan(workflow: Workflow) -> list[Job]:
+    """Give the workflow's jobs with their steps, as if all were skipped; calls are no jobs of their own."""
+    return [
+        Job(
+            workflow.file,
+            name,
+            {},
+            [Step(str(step["name"]), "run" in step) for step in job["steps"]],
+        )
+        for name, job in workflow.data["jobs"].items()
+        if "steps" in job
+    ]
+
+
+def grants(workflow: Workflow, everything: dict[str, Workflow]) -> Grants:
+    """Give what each job's token may do, by the workflow's name and the job's id.
+
+    A called workflow's job gets no more than the job that calls it.
+    """
+    name = workflow.data["name"]
+    found: Grants = {}
+    for job, data in workflow.jobs.items():
+        found[name, job] = policy.grants(data)
+        if data.get("uses", "").startswith(LOCAL):
+            callee = everything[data["uses"].removeprefix(LOCAL)]
+            for key, asked in grants(callee, everything).items():
+                found[key] = {
+                    permission: min(
+                        level,
+                        found[name, job].get(permission, "none"),
+                        key=LEVELS.__getitem__,
+                    )
+                    for permission, level in asked.items()
+                }
+    return found
+
+
+def read_only(permissions: dict[str, str]) -> dict[str, str]:
+    """Give what is left of a job's permissions where the token can only read; an identity it cannot prove then."""
+    return {
+        name: "read"
+        for name, level in permissions.items()
+        if level != "none" and name != "id-token"
+    }
+
+
+def drop_containers(path: Path) -> list[str]:
+    """Take `container:` out of a workflow file: act's host mode cannot start one, and its tool is on PATH instead.
+
+    This is the only change that the engine makes to a workflow under test. Gives what it changed, in words.
+    """
+    yaml = YAML()
+    yaml.width = 10_000
+    data: Any = yaml.load(path.read_text("utf-8"))
+    edits = [
+        f"{path.name}: container of job {name} taken out"
+        for name, job in data["jobs"].items()
+        if job.pop("container", None) is not None
+    ]
+    if edits:
+        with path.open("w", encoding="utf-8") as file:
+            yaml.dump(data, file)
+    return edits

@@ -1,0 +1,595 @@
+"""Planted defects: what is wrong, which steps it reddens, and what they say.
+
+Each is planted by a few lines in a fresh project. `reddens` names every step that it reddens over the workflows that it
+can affect; docs/proofs.md is made from it (tests/pipeline/test_red.py says how).
+"""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.repository import Repository
+from scenarios import SMALL, SMALL_SERVICE
+
+Plant = Callable[[Path], None]
+
+PACKAGE = "src/sample_project"
+
+# ---- Steps -----------------------------------------------------------------------------------------------------------
+
+SUM_UP = "Require that every job succeeded or was rightly skipped"
+TESTS_PASSED = f"tests.yml / passed / {SUM_UP}"
+BUILD_PASSED = f"build.yml / passed / {SUM_UP}"
+PLAN_TESTS = "tests.yml / plan / Plan the jobs"
+PLAN_BUILD = "build.yml / plan / Plan the jobs"
+SYNC_TESTS = "tests.yml / test / Install the locked environment"
+UNIT_TESTS = "tests.yml / test / Run the unit tests"
+SMOKE = "tests.yml / test / Run the smoke test"
+START = "tests.yml / test / Start and stop the server"
+LOCK = "tests.yml / lint / Check that the lock file is up to date"
+MISTAKES = "tests.yml / lint / Look for mistakes"
+FORMAT = "tests.yml / lint / Check the format"
+TYPES = "tests.yml / lint / Check the types"
+SYNC_BUILD = "build.yml / package / Install the locked build tools"
+MANIFEST = "build.yml / package / Check that the sdist will hold what git holds"
+BUILD = "build.yml / package / Build the sdist and the wheel"
+METADATA = "build.yml / package / Check the metadata"
+CONTENTS = "build.yml / package / Check the contents of the wheel"
+SDIST = "build.yml / package / Install the sdist into an empty environment and run its smoke test"
+WHEEL = "build.yml / install / Install the wheel into an empty environment and run its smoke test"
+START_INSTALLED = "build.yml / install / Start and stop the installed server"
+SYNC_COVERAGE = "coverage.yml / coverage / Install the locked environment"
+COVER = "coverage.yml / coverage / Run the tests under coverage"
+SUMMARISE = "coverage.yml / coverage / Summarise the coverage"
+THRESHOLD = "coverage.yml / coverage / Require the threshold"
+COMMENT = "coverage.yml / report / Write or edit the comment on the pull request"
+SYNC_HOOKS = "pre-commit.yml / pre-commit / Install the locked tools"
+CONFIGURATION = "pre-commit.yml / pre-commit / Validate the hook configuration"
+HOOKS = "pre-commit.yml / pre-commit / Run every hook on every file"
+SYNC_GITLEAKS = "gitleaks.yml / gitleaks / Install the locked tools"
+SECRETS = "gitleaks.yml / gitleaks / Look for secrets in the whole history"
+PUBLIC_RULES = "semgrep.yml / semgrep / Scan with the public rules"
+OWN_RULES = "semgrep.yml / semgrep / Scan with the repository's own rules"
+ASK_SEMGREP = "semgrep.yml / semgrep / Ask whether code scanning takes the results"
+EXPORT = "trivy.yml / trivy / Export every group of the lock"
+SCAN = "trivy.yml / trivy / Scan every locked dependency"
+SEEN = "trivy.yml / trivy / Require that the scan saw the dependencies"
+ASK_TRIVY = "trivy.yml / trivy / Ask whether code scanning takes the results"
+NOTHING_FOUND = "trivy.yml / trivy / Require that nothing was found"
+ASK_PUBLIC = "ossf-scorecard.yml / plan / Ask whether the repository is public"
+ASK_SCORECARD = (
+    "ossf-scorecard.yml / plan / Ask whether code scanning takes the results"
+)
+
+# The steps that no defect reddens, each with the reason.
+NEVER_RED = {
+    "build.yml / package / Print the version": "reads the name of the file that the step before has checked",
+    "coverage.yml / coverage / Say that Codecov wants the figures": "writes one line, and only if a file is there",
+    "trivy.yml / trivy / Write the results for code scanning": "writes in another form what the step before has read",
+    "trivy.yml / trivy / Write the results as a table": "writes in another form what a step before has read",
+}
+
+
+@dataclass(frozen=True)
+class Defect:
+    """Something wrong.
+
+    Attributes:
+        name: What is wrong, in words.
+        reddens: Every step that it reddens.
+        says: A pattern that stands in what each of those steps prints, or in one of them in each workflow.
+        plant: What puts it into a working tree.
+        prepare: What puts it into the repository otherwise: settings, branches, GitHub's own trouble.
+        answers: The project's answers.
+        variables: The runner's variables: a server that is out of reach.
+        everywhere: Whether all gates are run, to show that no other is red; else those that it reddens.
+        gates: Whether it must stop a merge: the required check is red.
+        pull_request: Whether it is about a pull request; else it is pushed to main.
+    """
+
+    name: str
+    reddens: frozenset[str]
+    says: str
+    plant: Plant | None = None
+    prepare: Callable[[Repository], None] = lambda repository: None
+    answers: Mapping[str, Any] = field(default_factory=lambda: SMALL)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    everywhere: bool = False
+    gates: bool = True
+    pull_request: bool = False
+
+
+# ---- Planting --------------------------------------------------------------------------------------------------------
+
+
+def write(file: str, text: str) -> Plant:
+    """Write a file."""
+
+    def plant(work: Path) -> None:
+        (work / file).parent.mkdir(parents=True, exist_ok=True)
+        (work / file).write_text(text, "utf-8")
+
+    return plant
+
+
+def replace(file: str, old: str, new: str) -> Plant:
+    """Replace a text that stands in a file once."""
+
+    def plant(work: Path) -> None:
+        text = (work / file).read_text("utf-8")
+        assert text.count(old) == 1, f"{old!r} stands in {file} {text.count(old)} times"
+        (work / file).write_text(text.replace(old, new), "utf-8")
+
+    return plant
+
+
+def remove(file: str) -> Plant:
+    """Remove a file."""
+    return lambda work: (work / file).unlink()
+
+
+def both(*plants: Plant) -> Plant:
+    """Plant one after the other."""
+
+    def plant(work: Path) -> None:
+        for each in plants:
+            each(work)
+
+    return plant
+
+
+def lock(work: Path) -> None:
+    """Bring the lock file up to date."""
+    subprocess.run(["uv", "lock", "--quiet"], cwd=work, check=True)
+
+
+def dependency(requirement: str) -> Plant:
+    """Add a dependency, and lock it."""
+    return both(
+        replace(
+            "pyproject.toml", "dependencies = []", f'dependencies = ["{requirement}"]'
+        ),
+        lock,
+    )
+
+
+def command(code: str) -> Plant:
+    """Let the console command start other code than the project's own, which its unit tests do not see."""
+    return both(
+        replace(
+            "pyproject.toml", "sample_project.server:main", "sample_project.other:main"
+        ),
+        write(f"{PACKAGE}/other.py", code),
+    )
+
+
+def until_then(date: datetime.date) -> Plant:
+    """Excuse the vulnerability that is planted until a date."""
+    return write(
+        ".trivyignore.yaml",
+        f"vulnerabilities:\n  - id: {MEDIUM_ID}\n    statement: Not reached.\n    expired_at: {date}\n",
+    )
+
+
+TODAY = datetime.datetime.now(datetime.UTC).date()
+CRITICAL, HIGH, MEDIUM, LOW = (
+    "pyyaml==5.3.1",
+    "jinja2==2.10",
+    "requests==2.31.0",
+    "certifi==2023.7.22",
+)
+MEDIUM_ID = "CVE-2024-35195"
+
+HEAD = '"""Planted."""\n\n'
+SLEEPS = f'''{HEAD}import time
+
+
+def main() -> None:
+    """Answer nobody."""
+    print("planted output", flush=True)
+    time.sleep(60)
+'''
+STAYS = f'''{HEAD}import os
+import signal
+
+import uvicorn
+
+from .app import create_app
+
+
+def main() -> None:
+    """Answer, and stay whatever one says."""
+    print("planted output", flush=True)
+    config = uvicorn.Config(create_app(), port=int(os.environ["PORT"]))
+    server = uvicorn.Server(config)
+    server.capture_signals = __import__("contextlib").nullcontext  # type: ignore
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    server.run()
+'''
+OLD_ONLY = f'''{HEAD}import sys
+import time
+
+from .server import main as start
+
+
+def main() -> None:
+    """Answer on new Pythons alone."""
+    print("planted output", flush=True)
+    if sys.version_info < (3, 12):
+        time.sleep(60)
+    start()
+'''
+
+
+def api_trouble(*paths: str) -> Callable[[Repository], None]:
+    """Let GitHub's API fail below some paths."""
+    return lambda repository: repository.broken.update(paths)
+
+
+ALERTS = "/code-scanning/alerts"
+
+# ---- The table -------------------------------------------------------------------------------------------------------
+
+ALL_SYNCS = {SYNC_TESTS, SYNC_BUILD, SYNC_COVERAGE, SYNC_HOOKS, SYNC_GITLEAKS}
+BOTH_PASSED = {TESTS_PASSED, BUILD_PASSED}
+
+
+def defect(
+    name: str, reddens: set[str], says: str, plant: Plant | None = None, **more: Any
+) -> Defect:
+    """Give a defect; the checks that sum up are red wherever something of theirs is."""
+    sums = {
+        passed
+        for passed in BOTH_PASSED
+        if any(step.split(" / ")[0] == passed.split(" / ")[0] for step in reddens)
+    }
+    return Defect(name, frozenset(reddens | sums), says, plant, **more)
+
+
+DEFECTS = [
+    # tests.yml
+    defect(
+        "a unit test fails",
+        {UNIT_TESTS, COVER},
+        r"FAILED tests/test_planted\.py::test_planted",
+        write(
+            "tests/test_planted.py",
+            f'{HEAD}\ndef test_planted() -> None:\n    """Fail."""\n    assert 1 + 1 == 3\n',
+        ),
+        everywhere=True,
+    ),
+    defect(
+        "a unit test passes on the newest Python alone",
+        {UNIT_TESTS},
+        r"FAILED tests/test_planted\.py::test_planted",
+        write(
+            "tests/test_planted.py",
+            f'{HEAD}import sys\n\n\ndef test_planted() -> None:\n    """Fail on old ones."""\n    assert sys.version_info >= (3, 12)\n',
+        ),
+        answers={"kind": "library"},
+    ),
+    defect(
+        "the console command leads nowhere",
+        {SMOKE, SDIST},
+        r"cannot load sample-project = sample_project\.cli:nothing",
+        replace(
+            "pyproject.toml", "sample_project.cli:main", "sample_project.cli:nothing"
+        ),
+    ),
+    defect(
+        "the server never answers",
+        {START, START_INSTALLED},
+        r"(?s)nothing listens on.*planted output",
+        command(SLEEPS),
+        answers=SMALL_SERVICE,
+    ),
+    defect(
+        "the server answers but does not stop",
+        {START, START_INSTALLED},
+        r"(?s)did not stop within.*planted output",
+        command(STAYS),
+        answers=SMALL_SERVICE,
+    ),
+    defect(
+        "the server does not answer on an old Python",
+        {START, START_INSTALLED},
+        r"(?s)nothing listens on.*planted output",
+        command(OLD_ONLY),
+        answers={"kind": "service", "python_versions": ["3.11", "3.12"]},
+    ),
+    defect(
+        "a server has no start test",
+        {SMOKE, START_INSTALLED},
+        r"test_server\.py",
+        remove("scripts/test_server.py"),
+        answers=SMALL_SERVICE,
+    ),
+    defect(
+        "a lint error",
+        {MISTAKES, HOOKS},
+        "E741",
+        write(f"{PACKAGE}/planted.py", f"{HEAD}l = 1\n"),
+    ),
+    defect(
+        "code that is not formatted",
+        {FORMAT, HOOKS},
+        "planted.py",
+        write(f"{PACKAGE}/planted.py", f"{HEAD}A = {{ 'b':1 }}\n"),
+    ),
+    defect(
+        "types that do not agree",
+        {TYPES, HOOKS},
+        "Incompatible types in assignment",
+        write(f"{PACKAGE}/planted.py", f'{HEAD}A: int = "text"\n'),
+    ),
+    defect(
+        "the lock file is out of date",
+        {*ALL_SYNCS, LOCK, EXPORT},
+        "lockfile at .uv.lock. needs to be updated",
+        replace(
+            "pyproject.toml", "dependencies = []", 'dependencies = ["packaging>=20"]'
+        ),
+        everywhere=True,
+    ),
+    defect(
+        "there is no lock file",
+        {*ALL_SYNCS, LOCK, EXPORT},
+        "nable to find lockfile at .uv.lock.",
+        remove("uv.lock"),
+    ),
+    defect(
+        "the project does not say what it is",
+        {PLAN_TESTS, PLAN_BUILD},
+        r"\[tool\.pipeline\] kind is 'robot'; it must be one of service, mcp, library",
+        replace("pyproject.toml", 'kind = "library"', 'kind = "robot"'),
+    ),
+    # build.yml
+    defect(
+        "the sdist lacks a file",
+        {MANIFEST},
+        r"docs/pipeline\.md",
+        replace("MANIFEST.in", "graft docs\n", ""),
+        everywhere=True,
+    ),
+    defect(
+        "the wheel cannot be built",
+        {BUILD, SYNC_TESTS, MISTAKES, SYNC_COVERAGE, SYNC_HOOKS, SYNC_GITLEAKS},
+        "planted.c",
+        both(
+            replace(
+                "pyproject.toml",
+                'packages.find.where = [ "src" ]',
+                'packages.find.where = [ "src" ]\next-modules = [ { name = "sample_project.planted", sources = [ "src/planted.c" ] } ]',
+            ),
+            write("src/planted.c", "no C\n"),
+        ),
+    ),
+    defect(
+        "the metadata lacks a description",
+        {METADATA},
+        "long_description",
+        replace("pyproject.toml", 'readme = "README.md"\n', ""),
+    ),
+    defect(
+        "the wheel holds a file twice",
+        {CONTENTS},
+        "W002",
+        both(
+            write(f"{PACKAGE}/one.py", f"{HEAD}A = 1\n"),
+            write(f"{PACKAGE}/two.py", f"{HEAD}A = 1\n"),
+        ),
+    ),
+    defect(
+        "the package says another version than its metadata",
+        {SMOKE, SDIST},
+        r"sample_project says it is 9\.9\.9, its metadata",
+        write(f"{PACKAGE}/__init__.py", f'{HEAD}__version__ = "9.9.9"\n'),
+    ),
+    defect(
+        "what is built does not import",
+        {SDIST},
+        r"cannot import sample_project: FileNotFoundError",
+        replace(
+            f"{PACKAGE}/__init__.py",
+            "from importlib.metadata import version\n",
+            'from importlib.metadata import version\nfrom pathlib import Path\n\n(Path(__file__).parents[2] / "pyproject.toml").read_text()\n',
+        ),
+    ),
+    defect(
+        "what is built does not import on an old Python",
+        {WHEEL, UNIT_TESTS},
+        "No module named 'tomllib'",
+        replace(
+            f"{PACKAGE}/__init__.py",
+            "from importlib.metadata import version\n",
+            "from importlib.metadata import version\n\nimport tomllib  # noqa: F401\n",
+        ),
+        answers={"kind": "library", "python_versions": ["3.10", "3.12"]},
+    ),
+    # coverage.yml
+    defect(
+        "one line too few is covered",
+        {THRESHOLD},
+        r"total of \d+\.\d+ is less than fail-under=100",
+        both(
+            replace(
+                "pyproject.toml", "report.fail_under = 90", "report.fail_under = 100"
+            ),
+            write(
+                f"{PACKAGE}/planted.py",
+                f'{HEAD}\ndef planted() -> int:\n    """Give 1."""\n    return 1\n',
+            ),
+        ),
+        everywhere=True,
+    ),
+    defect(
+        "the coverage report is written elsewhere",
+        {SUMMARISE},
+        r"coverage\.xml is no coverage report",
+        replace(
+            "pyproject.toml",
+            'html.directory = "htmlcov"',
+            'html.directory = "htmlcov"\nxml.output = "other.xml"',
+        ),
+    ),
+    defect(
+        "GitHub takes no comment",
+        {COMMENT},
+        "HTTP 500",
+        write("docs/planted.md", "# Planted\n"),
+        prepare=api_trouble("/issues/1/comments"),
+        gates=False,
+        pull_request=True,
+    ),
+    # pre-commit.yml
+    defect(
+        "a file does not end with a line break",
+        {HOOKS},
+        r"Fixing docs/planted\.md",
+        write("docs/planted.md", "# Planted"),
+        everywhere=True,
+    ),
+    defect(
+        "the hook configuration is invalid",
+        {CONFIGURATION, SECRETS},
+        "Missing required key: id",
+        replace(
+            ".pre-commit-config.yaml",
+            "      - id: end-of-file\n        name:",
+            "      - name:",
+        ),
+    ),
+    # semgrep.yml
+    defect(
+        "code that runs a text as a shell command",
+        {PUBLIC_RULES},
+        "shell-from-text",
+        write(
+            "scripts/planted.py",
+            f'{HEAD}import subprocess\n\nsubprocess.run("ls", shell=True, check=True)  # noqa: S602\n',
+        ),
+        everywhere=True,
+    ),
+    defect(
+        "code with a password in it",
+        {PUBLIC_RULES},
+        "secret-in-code",
+        write(
+            "scripts/planted.py",
+            f'{HEAD}client.login(password="planted")  # type: ignore  # noqa\n',
+        ),
+    ),
+    defect(
+        "code that trusts a weak digest",
+        {PUBLIC_RULES},
+        "weak-digest",
+        write(
+            "scripts/planted.py",
+            f"{HEAD}import hashlib\n\nhashlib.md5(b'planted')  # noqa: S324\n",
+        ),
+    ),
+    defect(
+        "code that runs a text as code",
+        {PUBLIC_RULES},
+        "code-from-text",
+        write("scripts/planted.py", f'{HEAD}eval("1 + 1")  # noqa: S307\n'),
+    ),
+    defect(
+        "code that a rule of its own forbids",
+        {OWN_RULES},
+        "no-printing",
+        both(
+            write(
+                ".semgrep/own.yml",
+                "rules:\n  - id: no-printing\n    languages: [python]\n    severity: ERROR\n    message: No.\n    pattern: pprint(...)\n",
+            ),
+            write(
+                "scripts/planted.py", f"{HEAD}from pprint import pprint\n\npprint(1)\n"
+            ),
+        ),
+    ),
+    defect(
+        "Semgrep's public rules cannot be fetched",
+        {PUBLIC_RULES},
+        r"(?s)Failed to download configuration p/security-audit.*attempt 3 of 3",
+        variables={"ENGINE_SEMGREP_UNREACHABLE": "1"},
+    ),
+    defect(
+        "GitHub does not say whether code scanning takes results",
+        {ASK_SEMGREP, ASK_TRIVY, ASK_SCORECARD},
+        "asked about code scanning, GitHub answered 500",
+        prepare=api_trouble(ALERTS),
+    ),
+    defect(
+        "the job may not ask about code scanning",
+        {ASK_TRIVY},
+        "asked about code scanning, GitHub answered 403: .*Resource not accessible by integration",
+        replace(
+            ".github/workflows/trivy.yml",
+            "      security-events: write # upload the results to code scanning\n",
+            "",
+        ),
+    ),
+    # trivy.yml
+    defect(
+        "a dependency with a CRITICAL vulnerability",
+        {NOTHING_FOUND},
+        "pyyaml.*CRITICAL",
+        dependency(CRITICAL),
+    ),
+    defect(
+        "a dependency with a HIGH vulnerability",
+        {NOTHING_FOUND},
+        "jinja2.*HIGH",
+        dependency(HIGH),
+        everywhere=True,
+    ),
+    defect(
+        "a dependency with a MEDIUM vulnerability",
+        {NOTHING_FOUND},
+        "requests.*MEDIUM",
+        dependency(MEDIUM),
+    ),
+    defect(
+        "a vulnerable tool",
+        {NOTHING_FOUND},
+        "requests.*MEDIUM",
+        both(
+            replace("pyproject.toml", "lint = [\n", f'lint = [\n  "{MEDIUM}",\n'), lock
+        ),
+    ),
+    defect(
+        "an exception that has expired",
+        {NOTHING_FOUND},
+        f"{MEDIUM_ID}.*MEDIUM",
+        both(dependency(MEDIUM), until_then(TODAY - datetime.timedelta(days=1))),
+    ),
+    defect(
+        "Trivy's database cannot be fetched",
+        {SCAN},
+        "failed to download vulnerability DB",
+        variables={"ENGINE_TRIVY_UNREACHABLE": "1"},
+    ),
+    defect(
+        "the export has a name that Trivy does not read",
+        {SEEN},
+        "false",
+        replace(
+            ".github/workflows/trivy.yml",
+            "        run: uv export --quiet --locked --all-groups --no-emit-project --output-file trivy/requirements.txt",
+            "        run: uv export --quiet --locked --all-groups --no-emit-project --output-file trivy/locked.txt",
+        ),
+    ),
+    # ossf-scorecard.yml
+    defect(
+        "GitHub does not say whether the repository is public",
+        {ASK_PUBLIC},
+        "asked about the repository, GitHub answered 500",
+        prepare=api_trouble(""),
+    ),
+]

@@ -1,0 +1,388 @@
+"""What happens to a project, and what its workflows must make of it: each value of each dimension once per workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.repository import DEPENDABOT, FORK, Event, Repository
+from engine.result import SKIPPED, SUCCESS
+
+Happening = Callable[[Repository], Event]
+
+SYSTEMS = ["ubuntu-latest", "macos-latest", "windows-latest"]
+# Where the matrix is not what a scenario is about.
+SMALL = {"kind": "library", "python_versions": ["3.12"]}
+SMALL_SERVICE = {"kind": "service", "python_versions": ["3.12"]}
+# Where its size is; the defaults are three, which costs more and shows no more.
+PYTHONS = ["3.11", "3.12"]
+SIZED = {"kind": "library", "python_versions": PYTHONS}
+
+Cells = set[tuple[str, str]]
+# With the default answers.
+ALL_NINE: Cells = {
+    (system, python) for system in SYSTEMS for python in ("3.10", "3.11", "3.12")
+}
+FULL: Cells = {(system, python) for system in SYSTEMS for python in PYTHONS}
+LEAN: Cells = {("ubuntu-latest", python) for python in PYTHONS} | {
+    ("macos-latest", "3.12"),
+    ("windows-latest", "3.12"),
+}
+LEAN_INSTALLS: Cells = {("ubuntu-latest", python) for python in PYTHONS}
+SMALL_CELLS: Cells = {(system, "3.12") for system in SYSTEMS}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An event, and how a workflow must end after it.
+
+    Attributes:
+        name: What it is about.
+        workflow: The workflow's file name.
+        happens: What happens.
+        answers: The project's answers beside the defaults.
+        private: Whether the repository is private.
+        prepare: What is so beforehand.
+        skipped_jobs: The jobs that are skipped; all others end well.
+        skipped_steps: "job / step" of what is skipped in jobs that run; nothing else is.
+        cells: Of a job with a matrix, its systems and Pythons, exactly.
+        artifacts: What is kept, by its name, and for how many days.
+        uploads: The categories of what code scanning takes.
+    """
+
+    name: str
+    workflow: str
+    happens: Happening
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    private: bool = False
+    prepare: Callable[[Repository], None] = lambda repository: None
+    skipped_jobs: frozenset[str] = frozenset()
+    skipped_steps: frozenset[str] = frozenset()
+    cells: Mapping[str, Cells] = field(default_factory=dict)
+    artifacts: Mapping[str, int] = field(default_factory=dict)
+    uploads: frozenset[str] = frozenset()
+
+    def result_of(self, job: str) -> str:
+        """Give how a job must end."""
+        return SKIPPED if job in self.skipped_jobs else SUCCESS
+
+
+# ---- What happens ----------------------------------------------------------------------------------------------------
+
+
+def code(work: Path) -> None:
+    """Change the code, harmlessly."""
+    with (work / "src/sample_project/__init__.py").open("a") as file:
+        file.write("\n# Said once more.\n")
+
+
+def documentation(work: Path) -> None:
+    """Change the documentation alone."""
+    with (work / "docs/pipeline.md").open("a") as file:
+        file.write("\nOne more sentence.\n")
+
+
+def push(repository: Repository) -> Event:
+    """Push to main."""
+    return repository.push()
+
+
+def pull_request(repository: Repository) -> Event:
+    """Open a pull request from the repository itself."""
+    return repository.pull_request(code)
+
+
+def from_fork(repository: Repository) -> Event:
+    """Open a pull request from a fork."""
+    return repository.pull_request(code, FORK)
+
+
+def by_dependabot(repository: Repository) -> Event:
+    """Let Dependabot open a pull request."""
+    return repository.pull_request(code, DEPENDABOT)
+
+
+def of_documentation(repository: Repository) -> Event:
+    """Open a pull request that touches documentation alone."""
+    return repository.pull_request(documentation)
+
+
+def queued(repository: Repository) -> Event:
+    """Put a change into the merge queue."""
+    return repository.merge_group(code)
+
+
+def by_hand(repository: Repository) -> Event:
+    """Start the workflow by hand."""
+    return repository.dispatched()
+
+
+def at_night(repository: Repository) -> Event:
+    """Let the time of a schedule come."""
+    return repository.scheduled("0 3 * * *")
+
+
+def protected(repository: Repository) -> Event:
+    """Change the protection of main."""
+    return repository.protection_changed()
+
+
+# ---- tests.yml and build.yml -----------------------------------------------------------------------------------------
+
+START = "test / Start and stop the server"
+START_INSTALLED = "install / Start and stop the installed server"
+
+
+def matrices(
+    name: str,
+    happens: Happening,
+    answers: Mapping[str, Any],
+    tests: Cells,
+    installs: Cells,
+    *,
+    private: bool = False,
+) -> list[Scenario]:
+    """Give the same scenario for tests.yml and build.yml; without cells there is nothing to test."""
+    has_server = answers.get("kind", "service") != "library"
+    nothing = not tests
+    return [
+        Scenario(
+            name,
+            "tests.yml",
+            happens,
+            answers,
+            private,
+            skipped_jobs=frozenset({"test", "lint"} if nothing else ()),
+            skipped_steps=frozenset(() if has_server or nothing else {START}),
+            cells={} if nothing else {"test": tests},
+        ),
+        Scenario(
+            name,
+            "build.yml",
+            happens,
+            answers,
+            private,
+            skipped_jobs=frozenset({"package", "install"} if nothing else ()),
+            skipped_steps=frozenset(() if has_server or nothing else {START_INSTALLED}),
+            cells={} if nothing else {"install": installs},
+            artifacts={} if nothing else {"dist": 7},
+        ),
+    ]
+
+
+MATRICES = [
+    *matrices("push, service", push, {}, ALL_NINE, ALL_NINE),
+    *matrices("push, mcp", push, {"kind": "mcp"}, ALL_NINE, ALL_NINE),
+    *matrices("push, library", push, {"kind": "library"}, ALL_NINE, ALL_NINE),
+    *matrices("pull request, auto, public", pull_request, SIZED, FULL, FULL),
+    *matrices(
+        "pull request, auto, private",
+        pull_request,
+        SIZED,
+        LEAN,
+        LEAN_INSTALLS,
+        private=True,
+    ),
+    *matrices(
+        "pull request, full, private",
+        pull_request,
+        SIZED | {"pull_request_matrix": "full"},
+        FULL,
+        FULL,
+        private=True,
+    ),
+    *matrices(
+        "pull request, lean, public",
+        pull_request,
+        SIZED | {"pull_request_matrix": "lean"},
+        LEAN,
+        LEAN_INSTALLS,
+    ),
+    *matrices(
+        "merge queue, auto, private", queued, SIZED, LEAN, LEAN_INSTALLS, private=True
+    ),
+    *matrices(
+        "pull request from a fork", from_fork, SMALL_SERVICE, SMALL_CELLS, SMALL_CELLS
+    ),
+    *matrices(
+        "pull request by Dependabot", by_dependabot, SMALL, SMALL_CELLS, SMALL_CELLS
+    ),
+    *matrices("pull request of documentation", of_documentation, SMALL, set(), set()),
+    *matrices("by hand", by_hand, SMALL, SMALL_CELLS, SMALL_CELLS),
+]
+
+# ---- The others ------------------------------------------------------------------------------------------------------
+
+COVERED = {"coverage-html": 30, "coverage-figures": 1}
+SAY_CODECOV = "coverage / Say that Codecov wants the figures"
+
+
+def coverage(name: str, happens: Happening, **more: Any) -> Scenario:
+    """Give a scenario of coverage.yml; it reports to a member's pull request alone."""
+    codecov = more.get("answers", SMALL).get("codecov", False)
+    reports = happens in (pull_request, of_documentation)
+    skipped = ({"codecov"} if not codecov else set()) | (
+        {"report"} if not reports else set()
+    )
+    settings: dict[str, Any] = {
+        "answers": SMALL,
+        "skipped_jobs": frozenset(skipped),
+        "skipped_steps": frozenset(() if codecov else {SAY_CODECOV}),
+        "artifacts": COVERED,
+    }
+    return Scenario(name, "coverage.yml", happens, **settings | more)
+
+
+def simple(workflow: str, name: str, happens: Happening, **more: Any) -> Scenario:
+    """Give a scenario of a workflow that does the same for every event."""
+    return Scenario(name, workflow, happens, **{"answers": SMALL} | more)
+
+
+REPORT = "gitleaks / Keep the report of what was found"
+GITLEAKS: dict[str, Any] = {"skipped_steps": frozenset({REPORT})}
+
+OWN_RULES = "semgrep / Scan with the repository's own rules"
+UPLOAD_PUBLIC = "semgrep / Upload the results of the public rules"
+UPLOAD_OWN = "semgrep / Upload the results of the repository's own rules"
+TAKEN: dict[str, Any] = {
+    "skipped_steps": frozenset({OWN_RULES, UPLOAD_OWN}),
+    "uploads": frozenset({"semgrep-public"}),
+}
+NOT_TAKEN: dict[str, Any] = {
+    "skipped_steps": frozenset({OWN_RULES, UPLOAD_OWN, UPLOAD_PUBLIC})
+}
+
+SAVE = "trivy / Save the databases once a day"
+UPLOAD_TRIVY = "trivy / Upload the results to code scanning"
+SCANNED: dict[str, Any] = {
+    "skipped_steps": frozenset({SAVE}),
+    "uploads": frozenset({"trivy"}),
+}
+UNSEEN: dict[str, Any] = {"skipped_steps": frozenset({SAVE, UPLOAD_TRIVY})}
+
+UPLOAD_SCORE = "scorecard / Upload the results to code scanning"
+SCORED: dict[str, Any] = {
+    "artifacts": {"scorecard-results": 5},
+    "uploads": frozenset({"scorecard"}),
+}
+
+
+def licensed(repository: Repository) -> None:
+    """Switch code scanning on in a private repository."""
+    repository.code_scanning = True
+
+
+def fork_itself(repository: Repository) -> None:
+    """Make the repository a fork of another."""
+    repository.fork = True
+
+
+def with_own_rules(repository: Repository) -> None:
+    """Give the project Semgrep rules of its own."""
+
+    def edit(work: Path) -> None:
+        (work / ".semgrep").mkdir()
+        (work / ".semgrep/own.yml").write_text(
+            "rules:\n  - id: no-printing\n    languages: [python]\n    severity: ERROR\n"
+            "    message: Nobody reads what a server prints\n    pattern: pprint(...)\n"
+        )
+
+    repository.push(edit)
+
+
+EVERYTHING = {"kind": "service", "codecov": True}
+LITTLE = SMALL | {"pypi": False, "template_updates": False}
+
+OTHERS = [
+    coverage("push, service", push, answers=SMALL_SERVICE),
+    coverage("push, mcp", push, answers={"kind": "mcp", "python_versions": ["3.12"]}),
+    coverage("push, library", push),
+    coverage("pull request", pull_request),
+    coverage("pull request, private", pull_request, private=True),
+    coverage("pull request from a fork", from_fork),
+    coverage("pull request by Dependabot", by_dependabot),
+    coverage("pull request of documentation", of_documentation),
+    coverage("merge queue", queued),
+    coverage("by hand", by_hand),
+    coverage("push, with Codecov", push, answers=SMALL | {"codecov": True}),
+    coverage("fork, with Codecov", from_fork, answers=SMALL | {"codecov": True}),
+    simple("pre-commit.yml", "push, everything", push, answers=EVERYTHING),
+    simple("pre-commit.yml", "push, mcp", push, answers={"kind": "mcp"}),
+    simple("pre-commit.yml", "push, little", push, answers=LITTLE),
+    simple("pre-commit.yml", "pull request from a fork", from_fork),
+    simple("pre-commit.yml", "merge queue", queued),
+    simple("pre-commit.yml", "by hand", by_hand),
+    simple("gitleaks.yml", "push", push, **GITLEAKS),
+    simple("gitleaks.yml", "pull request from a fork", from_fork, **GITLEAKS),
+    simple("gitleaks.yml", "merge queue", queued, **GITLEAKS),
+    simple("gitleaks.yml", "by hand", by_hand, **GITLEAKS),
+    simple("semgrep.yml", "push", push, **TAKEN),
+    simple("semgrep.yml", "push, private", push, private=True, **NOT_TAKEN),
+    simple(
+        "semgrep.yml",
+        "push, private, licensed",
+        push,
+        private=True,
+        prepare=licensed,
+        **TAKEN,
+    ),
+    simple("semgrep.yml", "pull request", pull_request, **TAKEN),
+    simple("semgrep.yml", "pull request from a fork", from_fork, **NOT_TAKEN),
+    simple("semgrep.yml", "pull request by Dependabot", by_dependabot, **NOT_TAKEN),
+    simple("semgrep.yml", "merge queue", queued, **TAKEN),
+    simple("semgrep.yml", "by hand", by_hand, **TAKEN),
+    simple(
+        "semgrep.yml",
+        "push, with rules of its own",
+        push,
+        prepare=with_own_rules,
+        uploads=frozenset({"semgrep-public", "semgrep-own"}),
+    ),
+    simple("trivy.yml", "push", push, **SCANNED),
+    simple("trivy.yml", "push, private", push, private=True, **UNSEEN),
+    simple(
+        "trivy.yml",
+        "push, private, licensed",
+        push,
+        private=True,
+        prepare=licensed,
+        **SCANNED,
+    ),
+    simple("trivy.yml", "pull request", pull_request, **SCANNED),
+    simple("trivy.yml", "pull request from a fork", from_fork, **UNSEEN),
+    simple("trivy.yml", "pull request by Dependabot", by_dependabot, **UNSEEN),
+    simple("trivy.yml", "merge queue", queued, **SCANNED),
+    simple("trivy.yml", "by hand", by_hand, **SCANNED),
+    simple("trivy.yml", "at night", at_night, uploads=frozenset({"trivy"})),
+    simple("ossf-scorecard.yml", "push", push, **SCORED),
+    simple(
+        "ossf-scorecard.yml",
+        "push, private",
+        push,
+        private=True,
+        artifacts={"scorecard-results": 5},
+        skipped_steps=frozenset({UPLOAD_SCORE}),
+    ),
+    simple(
+        "ossf-scorecard.yml",
+        "push, private, licensed",
+        push,
+        private=True,
+        prepare=licensed,
+        **SCORED,
+    ),
+    simple("ossf-scorecard.yml", "at night", at_night, **SCORED),
+    simple("ossf-scorecard.yml", "branch protection changed", protected, **SCORED),
+    simple("ossf-scorecard.yml", "by hand", by_hand, **SCORED),
+    simple(
+        "ossf-scorecard.yml",
+        "push to a fork",
+        push,
+        prepare=fork_itself,
+        skipped_jobs=frozenset({"scorecard"}),
+    ),
+]
+
+SCENARIOS = [*MATRICES, *OTHERS]

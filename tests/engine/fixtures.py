@@ -8,6 +8,7 @@ import pytest
 from filelock import FileLock
 from harness import Renderer, keep, run, tool
 
+from engine import step_coverage
 from engine.repository import Event, Repository
 from engine.result import Result
 from engine.run import run_workflow
@@ -54,13 +55,26 @@ def repository(locked: Callable[..., Path], tmp_path: Path) -> MakeRepository:
 
 @pytest.fixture
 def execute(runner_folder: Path) -> Execute:
-    """Give what runs a workflow of a repository for an event."""
+    """Give what runs a workflow of a repository for an event; which steps ran is noted."""
 
     def run_it(
-        repository: Repository, workflow: str, event: Event, **variables: str
+        repository: Repository,
+        workflow: str,
+        event: Event,
+        *,
+        scenario: str | None = None,
+        system: str | None = None,
+        **variables: str,
     ) -> Result:
-        return run_workflow(
-            repository, workflow, event, runner_folder, variables=variables
+        result = run_workflow(
+            repository,
+            workflow,
+            event,
+            runner_folder,
+            variables=variables,
+            system=system,
         )
+        step_coverage.note(result, scenario)
+        return result
 
     return run_it

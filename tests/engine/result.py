@@ -60,8 +60,12 @@ class Upload:
 
     @property
     def findings(self) -> int:
-        """How many results it holds."""
-        return sum(len(part.get("results", [])) for part in self.sarif["runs"])
+        """How many results it holds that nothing in the code excuses."""
+        return sum(
+            not result.get("suppressions")
+            for part in self.sarif["runs"]
+            for result in part.get("results", [])
+        )
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def run_workflow(
     runner_folder: Path,
     *,
     variables: Mapping[str, str] | None = None,
+    system: str | None = None,
 ) -> Result:
     """Run a workflow of a repository for an event, to its end.
 
@@ -118,6 +119,7 @@ def run_workflow(
         event: What happened.
         runner_folder: Where the runner is; see `runner`.
         variables: Variables beside the usual ones, for example to make a server unreachable.
+        system: The only system whose cells of a matrix are run, for example "ubuntu-latest"; None runs all.
 
     Raises:
         Refused: If the workflow uses something that is not there.
@@ -161,6 +163,7 @@ def run_workflow(
         f"--env=GITHUB_REPOSITORY={repository.full_name}",
         f"--env=GITHUB_RUN_ID={repository.runs}",
         *make_folders(folder / "actions", INTERFACE),
+        *([f"--matrix=os:{system}"] if system else []),
     ]
     with network.serving(github, HOSTS, folder) as leading:
         environment = {

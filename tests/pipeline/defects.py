@@ -6,19 +6,32 @@ can affect; docs/proofs.md is made from it (tests/pipeline/test_red.py says how)
 
 from __future__ import annotations
 
-import datetime
-import subprocess
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from engine.repository import Repository
+from made_up import SECRETS as SECRET_KINDS
+from planting import (
+    CRITICAL,
+    HIGH,
+    MEDIUM,
+    MEDIUM_ID,
+    PACKAGE,
+    Plant,
+    both,
+    command,
+    dependency,
+    excuse,
+    lock,
+    remove,
+    replace,
+    secret_file,
+    secrets,
+    write,
+)
 from scenarios import SMALL, SMALL_SERVICE
-
-Plant = Callable[[Path], None]
-
-PACKAGE = "src/sample_project"
 
 # ---- Steps -----------------------------------------------------------------------------------------------------------
 
@@ -104,86 +117,7 @@ class Defect:
     pull_request: bool = False
 
 
-# ---- Planting --------------------------------------------------------------------------------------------------------
-
-
-def write(file: str, text: str) -> Plant:
-    """Write a file."""
-
-    def plant(work: Path) -> None:
-        (work / file).parent.mkdir(parents=True, exist_ok=True)
-        (work / file).write_text(text, "utf-8")
-
-    return plant
-
-
-def replace(file: str, old: str, new: str) -> Plant:
-    """Replace a text that stands in a file once."""
-
-    def plant(work: Path) -> None:
-        text = (work / file).read_text("utf-8")
-        assert text.count(old) == 1, f"{old!r} stands in {file} {text.count(old)} times"
-        (work / file).write_text(text.replace(old, new), "utf-8")
-
-    return plant
-
-
-def remove(file: str) -> Plant:
-    """Remove a file."""
-    return lambda work: (work / file).unlink()
-
-
-def both(*plants: Plant) -> Plant:
-    """Plant one after the other."""
-
-    def plant(work: Path) -> None:
-        for each in plants:
-            each(work)
-
-    return plant
-
-
-def lock(work: Path) -> None:
-    """Bring the lock file up to date."""
-    subprocess.run(["uv", "lock", "--quiet"], cwd=work, check=True)
-
-
-def dependency(requirement: str) -> Plant:
-    """Add a dependency, and lock it."""
-    return both(
-        replace(
-            "pyproject.toml", "dependencies = []", f'dependencies = ["{requirement}"]'
-        ),
-        lock,
-    )
-
-
-def command(code: str) -> Plant:
-    """Let the console command start other code than the project's own, which its unit tests do not see."""
-    return both(
-        replace(
-            "pyproject.toml", "sample_project.server:main", "sample_project.other:main"
-        ),
-        write(f"{PACKAGE}/other.py", code),
-    )
-
-
-def until_then(date: datetime.date) -> Plant:
-    """Excuse the vulnerability that is planted until a date."""
-    return write(
-        ".trivyignore.yaml",
-        f"vulnerabilities:\n  - id: {MEDIUM_ID}\n    statement: Not reached.\n    expired_at: {date}\n",
-    )
-
-
-TODAY = datetime.datetime.now(datetime.UTC).date()
-CRITICAL, HIGH, MEDIUM, LOW = (
-    "pyyaml==5.3.1",
-    "jinja2==2.10",
-    "requests==2.31.0",
-    "certifi==2023.7.22",
-)
-MEDIUM_ID = "CVE-2024-35195"
+# ---- What is planted -------------------------------------------------------------------------------------------------
 
 HEAD = '"""Planted."""\n\n'
 SLEEPS = f'''{HEAD}import time
@@ -231,6 +165,15 @@ def api_trouble(*paths: str) -> Callable[[Repository], None]:
     return lambda repository: repository.broken.update(paths)
 
 
+def add_secrets(repository: Repository, branch: str) -> None:
+    """Commit every kind of secret on a branch."""
+    repository.commit(secrets, branch)
+
+
+# The log names the file of each kind; the hook for private keys knows one kind alone.
+EVERY_SECRET = r"(?s)No private key\.+Failed|" + "".join(
+    f"(?=.*{re.escape(secret_file(name))})" for name in SECRET_KINDS
+)
 ALERTS = "/code-scanning/alerts"
 
 # ---- The table -------------------------------------------------------------------------------------------------------
@@ -464,6 +407,27 @@ DEFECTS = [
             "      - name:",
         ),
     ),
+    # gitleaks.yml
+    defect(
+        "secrets of each kind in the newest commit",
+        {SECRETS, HOOKS},
+        EVERY_SECRET,
+        secrets,
+        everywhere=True,
+    ),
+    defect(
+        "secrets of each kind in an old commit, removed by a later one",
+        {SECRETS},
+        EVERY_SECRET,
+        remove(*map(secret_file, SECRET_KINDS)),
+        prepare=lambda repository: add_secrets(repository, "main"),
+    ),
+    defect(
+        "secrets of each kind on another branch",
+        {SECRETS},
+        EVERY_SECRET,
+        prepare=lambda repository: add_secrets(repository, "other"),
+    ),
     # semgrep.yml
     defect(
         "code that runs a text as a shell command",
@@ -567,7 +531,7 @@ DEFECTS = [
         "an exception that has expired",
         {NOTHING_FOUND},
         f"{MEDIUM_ID}.*MEDIUM",
-        both(dependency(MEDIUM), until_then(TODAY - datetime.timedelta(days=1))),
+        both(dependency(MEDIUM), excuse(-1)),
     ),
     defect(
         "Trivy's database cannot be fetched",

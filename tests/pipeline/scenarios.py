@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from engine.repository import DEPENDABOT, FORK, Event, Repository
 from engine.result import SKIPPED, SUCCESS
+from harness import run, tool
+from planting import (
+    LOW,
+    MEDIUM,
+    PACKAGE,
+    Plant,
+    append,
+    both,
+    dependency,
+    excuse,
+    write,
+)
 
 Happening = Callable[[Repository], Event]
 
@@ -64,6 +75,11 @@ class Scenario:
     artifacts: Mapping[str, int] = field(default_factory=dict)
     uploads: frozenset[str] = frozenset()
 
+    @property
+    def id(self) -> str:
+        """What tells it from all others."""
+        return f"{self.workflow}: {self.name}"
+
     def result_of(self, job: str) -> str:
         """Give how a job must end."""
         return SKIPPED if job in self.skipped_jobs else SUCCESS
@@ -72,16 +88,9 @@ class Scenario:
 # ---- What happens ----------------------------------------------------------------------------------------------------
 
 
-def code(work: Path) -> None:
-    """Change the code, harmlessly."""
-    with (work / "src/sample_project/__init__.py").open("a") as file:
-        file.write("\n# Said once more.\n")
-
-
-def documentation(work: Path) -> None:
-    """Change the documentation alone."""
-    with (work / "docs/pipeline.md").open("a") as file:
-        file.write("\nOne more sentence.\n")
+# Harmless changes, of code and of documentation alone.
+code = append(f"{PACKAGE}/__init__.py", "\n# Said once more.\n")
+documentation = append("docs/pipeline.md", "\nOne more sentence.\n")
 
 
 def push(repository: Repository) -> Event:
@@ -279,17 +288,51 @@ def fork_itself(repository: Repository) -> None:
     repository.fork = True
 
 
-def with_own_rules(repository: Repository) -> None:
-    """Give the project Semgrep rules of its own."""
+OWN_RULE = """\
+rules:
+  - id: no-printing
+    languages: [python]
+    severity: ERROR
+    message: Nobody reads what a server prints
+    pattern: pprint(...)
+"""
 
-    def edit(work: Path) -> None:
-        (work / ".semgrep").mkdir()
-        (work / ".semgrep/own.yml").write_text(
-            "rules:\n  - id: no-printing\n    languages: [python]\n    severity: ERROR\n"
-            "    message: Nobody reads what a server prints\n    pattern: pprint(...)\n"
-        )
 
-    repository.push(edit)
+def with_change(plant: Plant) -> Callable[[Repository], None]:
+    """Push something to main beforehand."""
+
+    def prepare(repository: Repository) -> None:
+        repository.commit(plant, "main")
+
+    return prepare
+
+
+EXCUSED = '''"""Planted."""
+
+import hashlib
+
+# Names a cache entry; nothing is protected by it.
+hashlib.md5(b"planted")  # noqa: S324  # nosemgrep: weak-digest
+'''
+
+
+def with_template(newest: str) -> Callable[[Repository], None]:
+    """Let the project come from version 1.0.0 of a template whose newest is this."""
+
+    def prepare(repository: Repository) -> None:
+        template = repository.folder / "template"
+        write("copier.yml", "_subdirectory: template\n")(template)
+        git = tool("git")
+        run([git, "init", "-q", str(template)])
+        for version in dict.fromkeys(["v1.0.0", newest]):
+            write("template/version.txt", version)(template)
+            run([git, "add", "--all"], cwd=template)
+            run([git, "commit", "-q", "-m", version], cwd=template)
+            run([git, "tag", version], cwd=template)
+        answers = f"_commit: v1.0.0\n_src_path: git+{template.as_uri()}\n"
+        repository.commit(write(".copier-answers.yml", answers), "main")
+
+    return prepare
 
 
 EVERYTHING = {"kind": "service", "codecov": True}
@@ -337,10 +380,31 @@ OTHERS = [
         "semgrep.yml",
         "push, with rules of its own",
         push,
-        prepare=with_own_rules,
+        prepare=with_change(write(".semgrep/own.yml", OWN_RULE)),
         uploads=frozenset({"semgrep-public", "semgrep-own"}),
     ),
+    simple(
+        "semgrep.yml",
+        "push, with an exception beside the code",
+        push,
+        prepare=with_change(write("scripts/planted.py", EXCUSED)),
+        **TAKEN,
+    ),
     simple("trivy.yml", "push", push, **SCANNED),
+    simple(
+        "trivy.yml",
+        "push, with a LOW vulnerability",
+        push,
+        prepare=with_change(dependency(LOW)),
+        **SCANNED,
+    ),
+    simple(
+        "trivy.yml",
+        "push, with an exception that holds",
+        push,
+        prepare=with_change(both(dependency(MEDIUM), excuse(0))),
+        **SCANNED,
+    ),
     simple("trivy.yml", "push, private", push, private=True, **UNSEEN),
     simple(
         "trivy.yml",
@@ -385,4 +449,20 @@ OTHERS = [
     ),
 ]
 
-SCENARIOS = [*MATRICES, *OTHERS]
+UPDATES = [
+    simple(
+        "template-update.yml",
+        "a newer version",
+        at_night,
+        prepare=with_template("v1.1.0"),
+    ),
+    simple(
+        "template-update.yml",
+        "no newer version",
+        by_hand,
+        prepare=with_template("v1.0.0"),
+        skipped_steps=frozenset({"template-update / Write or edit the issue"}),
+    ),
+]
+
+SCENARIOS = [*MATRICES, *OTHERS, *UPDATES]

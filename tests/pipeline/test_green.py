@@ -26,14 +26,14 @@ def pythons(job: Job) -> set[str]:
     return {version for step in job.steps for version in PYTHON.findall(step.log)}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.workflow}: {s.name}")
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
 def test_scenario(
     scenario: Scenario, repository: MakeRepository, execute: Execute
 ) -> None:
     here = repository(private=scenario.private, **scenario.answers)
     scenario.prepare(here)
     event = scenario.happens(here)
-    result = execute(here, scenario.workflow, event)
+    result = execute(here, scenario.workflow, event, scenario=scenario.id)
     assert result.red == set(), result.failures
     assert result.results == {job: scenario.result_of(job) for job in result.results}
     assert skipped_steps(result) == scenario.skipped_steps

@@ -1,0 +1,96 @@
+"""Which steps were executed over a whole test run, how often, and how often they were red.
+
+Every process of the test run writes down what it ran; at the end one of them adds it up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.act import FOREIGN_RUNNERS
+from engine.result import FAILURE, SKIPPED, Result
+
+# The folder of this test run's notes; processes that it starts inherit it.
+VARIABLE = "PIPELINE_STEPS"
+HERE, ELSEWHERE = "Linux", "macOS, Windows or arm, run as Linux"
+
+
+@dataclass
+class Executions:
+    """How often a step ran, how often it was red, and for which systems."""
+
+    times: int = 0
+    red: int = 0
+    systems: set[str] = field(default_factory=set)
+
+
+def begin() -> None:
+    """Choose the folder for the notes of this run."""
+    os.environ.setdefault(VARIABLE, tempfile.mkdtemp(prefix="pipeline-steps-"))
+
+
+def folder() -> Path:
+    """Give the folder for the notes."""
+    return Path(os.environ[VARIABLE])
+
+
+def note(result: Result, scenario: str | None = None) -> None:
+    """Write down which steps with a command ran.
+
+    Args:
+        result: What ran.
+        scenario: The scenario that it completes; None where it is no scenario.
+    """
+    steps = [
+        (
+            f"{job.workflow} / {job.id} / {step.name}",
+            step.outcome,
+            ELSEWHERE if FOREIGN_RUNNERS & set(map(str, job.matrix.values())) else HERE,
+        )
+        for job in result.jobs
+        for step in job.steps
+        if step.command and step.outcome != SKIPPED
+    ]
+    text = json.dumps({"scenario": scenario, "steps": steps})
+    (folder() / f"{uuid.uuid4().hex}.json").write_text(text, "utf-8")
+
+
+def add_up() -> tuple[dict[str, Executions], Counter[str]]:
+    """Give the executions of each step, as "workflow / job / step", and how often each scenario was completed."""
+    found: dict[str, Executions] = {}
+    scenarios: Counter[str] = Counter()
+    for path in folder().glob("*.json"):
+        noted = json.loads(path.read_text("utf-8"))
+        scenarios.update(filter(None, [noted["scenario"]]))
+        for step, outcome, system in noted["steps"]:
+            executions = found.setdefault(step, Executions())
+            executions.times += 1
+            executions.red += outcome == FAILURE
+            executions.systems.add(system)
+    return found, scenarios
+
+
+def uncovered(executed: dict[str, Executions], steps: Iterable[str]) -> list[str]:
+    """Give the steps that never ran."""
+    return [step for step in steps if step not in executed]
+
+
+def table(executed: dict[str, Executions], steps: Iterable[str]) -> str:
+    """Give the executions in Markdown, a line for each step."""
+    lines = [
+        "| workflow | job | step | times run | times red | as |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for step in steps:
+        of = executed.get(step, Executions())
+        places = "; ".join(sorted(of.systems)) or "never"
+        columns = step.replace(" / ", " | ", 2)
+        lines.append(f"| {columns} | {of.times} | {of.red} | {places} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,120 @@
+"""How something is put into a project: functions that give functions that change a working tree."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import tool
+from made_up import SECRETS
+
+Plant = Callable[[Path], None]
+
+PACKAGE = "src/sample_project"
+
+# Versions that the stand-in for Trivy has a vulnerability for, by its severity.
+CRITICAL, HIGH, MEDIUM, LOW = (
+    "pyyaml==5.3.1",
+    "jinja2==2.10",
+    "requests==2.31.0",
+    "certifi==2023.7.22",
+)
+MEDIUM_ID = "CVE-2024-35195"
+
+
+def write(file: str, text: str) -> Plant:
+    """Write a file."""
+
+    def plant(work: Path) -> None:
+        (work / file).parent.mkdir(parents=True, exist_ok=True)
+        (work / file).write_text(text, "utf-8")
+
+    return plant
+
+
+def replace(file: str, old: str, new: str) -> Plant:
+    """Replace a text that stands in a file once."""
+
+    def plant(work: Path) -> None:
+        text = (work / file).read_text("utf-8")
+        assert text.count(old) == 1, f"{old!r} stands in {file} {text.count(old)} times"
+        (work / file).write_text(text.replace(old, new), "utf-8")
+
+    return plant
+
+
+def remove(*files: str) -> Plant:
+    """Remove files."""
+
+    def plant(work: Path) -> None:
+        for file in files:
+            (work / file).unlink()
+
+    return plant
+
+
+def both(*plants: Plant) -> Plant:
+    """Plant one after the other."""
+
+    def plant(work: Path) -> None:
+        for each in plants:
+            each(work)
+
+    return plant
+
+
+def lock(work: Path) -> None:
+    """Bring the lock file up to date."""
+    subprocess.run([tool("uv"), "lock", "--quiet"], cwd=work, check=True)
+
+
+def dependency(requirement: str) -> Plant:
+    """Add a dependency, and lock it."""
+    return both(
+        replace(
+            "pyproject.toml", "dependencies = []", f'dependencies = ["{requirement}"]'
+        ),
+        lock,
+    )
+
+
+def command(code: str) -> Plant:
+    """Let the console command start other code than the project's own, which its unit tests do not see."""
+    return both(
+        replace(
+            "pyproject.toml", "sample_project.server:main", "sample_project.other:main"
+        ),
+        write(f"{PACKAGE}/other.py", code),
+    )
+
+
+def excuse(days: int) -> Plant:
+    """Excuse the MEDIUM vulnerability until so many days from now; fewer than 0 are past."""
+    date = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=days)
+    return write(
+        ".trivyignore.yaml",
+        f"vulnerabilities:\n  - id: {MEDIUM_ID}\n    statement: Not reached.\n    expired_at: {date}\n",
+    )
+
+
+def secrets(work: Path) -> None:
+    """Write each kind of secret into a file of its own."""
+    for name, secret in SECRETS.items():
+        write(secret_file(name), f"{secret}\n")(work)
+
+
+def secret_file(name: str) -> str:
+    """Give the file that holds a kind of secret."""
+    return f"docs/{name.replace(' ', '-')}.txt"
+
+
+def append(file: str, text: str) -> Plant:
+    """Add a text at the end of a file."""
+
+    def plant(work: Path) -> None:
+        with (work / file).open("a", encoding="utf-8") as stream:
+            stream.write(text)
+
+    return plant

@@ -39,7 +39,6 @@ def execute(
         "--json",
         # Jobs start empty, as on GitHub; the stand-in for checkout fills them.
         "--no-skip-checkout",
-        "--action-offline-mode",
         "--pull=false",
         "--no-cache-server",
         "--concurrent-jobs=1",
@@ -47,24 +46,24 @@ def execute(
         # act skips a job whose runner it does not know, and calls that a success.
         *(f"--platform={runner}=-self-hosted" for runner in sorted(RUNNERS)),
     ]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    )
     try:
-        output, errors = process.communicate(timeout=LIMIT)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+        with subprocess.Popen(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            try:
+                output, errors = process.communicate(timeout=LIMIT)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
     finally:
         shutil.rmtree(workspaces, ignore_errors=True)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)

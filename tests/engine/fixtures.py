@@ -1,5 +1,6 @@
 """Fixtures for tests that execute workflows."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,28 @@ from filelock import FileLock
 from harness import Renderer, keep, run, tool
 
 from engine import step_coverage
+from engine.actions.catalogue import REAL_ACTIONS
 from engine.repository import Event, Repository
 from engine.result import Result
 from engine.run import run_workflow
 
 Execute = Callable[..., Result]
 MakeRepository = Callable[..., Repository]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch for real actions."""
+    parser.addoption(
+        "--real-actions",
+        metavar="FOLDER|network",
+        help="take real actions where they can be: from a folder with OWNER/REPOSITORY for each, or from GitHub",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hand the switch to every process of the run."""
+    if real := config.getoption("--real-actions"):
+        os.environ[REAL_ACTIONS] = real
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,7 @@ class Repository:
         comments: The comments of each issue and pull request by its number, oldest first.
         issues: The issues, oldest first.
         fork: Whether it is a fork of another repository.
+        secrets: What `secrets` holds, for events of trusted authors.
         broken: Paths below the repository's own that GitHub's API answers with an error, to try what a run makes of it.
         requests: What asked the API to change or tell something: method, path, status.
     """
@@ -80,6 +81,7 @@ class Repository:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
     fork: bool = False
+    secrets: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     runs: int = 0

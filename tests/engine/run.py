@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import shutil
+import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from harness import PYTHONS, cache_folder, go, interpreter, run, tool, uv_tools
 from policy import DATA, VERSIONS
 
 from engine import act, network, openapi, under_test
-from engine.actions.catalogue import make_folders
+from engine.actions.catalogue import NETWORK, REAL_ACTIONS, make_folders
 from engine.github import HOSTS, GitHub
 from engine.repository import Event, Repository
 from engine.result import FAILURE, Result, read
@@ -154,6 +155,7 @@ def run_workflow(
         json.dumps({"ref": event.ref, **event.payload}), "utf-8"
     )
     github = GitHub(repository, grants, token)
+    real = os.environ.get(REAL_ACTIONS, "")
     arguments = [
         event.name,
         f"--workflows=.github/workflows/{file}",
@@ -162,7 +164,9 @@ def run_workflow(
         f"--secret=GITHUB_TOKEN={token}",
         f"--env=GITHUB_REPOSITORY={repository.full_name}",
         f"--env=GITHUB_RUN_ID={repository.runs}",
-        *make_folders(folder / "actions", INTERFACE),
+        *make_folders(folder / "actions", INTERFACE, real),
+        *([] if real == NETWORK else ["--action-offline-mode"]),
+        *secrets(repository, event),
         *([f"--matrix=os:{system}"] if system else []),
     ]
     with network.serving(github, HOSTS, folder) as leading:
@@ -173,7 +177,11 @@ def run_workflow(
             "ENGINE_CONTEXT": str(context),
             "ENGINE_TURN": str(folder / "turn"),
         }
-        done = act.execute(project, arguments, environment, folder / "workspaces")
+        try:
+            done = act.execute(project, arguments, environment, folder / "workspaces")
+        except subprocess.TimeoutExpired as late:
+            message = f"{file} took longer than {late.timeout:g} s"
+            raise EngineError(message) from late
     jobs = read(
         [job for workflow in involved for job in under_test.plan(workflow)],
         done.stdout.splitlines(),
@@ -190,6 +198,13 @@ def run_workflow(
     )
     judge(result, done.returncode, github, done.stderr)
     return result
+
+
+def secrets(repository: Repository, event: Event) -> list[str]:
+    """Give act's options for the repository's secrets, which only those get who are trusted."""
+    if not event.author.trusted:
+        return []
+    return [f"--secret={name}={value}" for name, value in repository.secrets.items()]
 
 
 def judge(result: Result, status: int, github: GitHub, errors: str) -> None:

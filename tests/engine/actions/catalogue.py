@@ -38,6 +38,17 @@ STAND_INS = {
     "ossf/scorecard-action": Phases(scanners.score),
 }
 
+# Where real actions come from: a folder with OWNER/REPOSITORY for each, or "network". pytest's --real-actions sets it.
+REAL_ACTIONS = "REAL_ACTIONS"
+NETWORK = "network"
+# These can be real. The others speak to services of GitHub's that are not here.
+CAN_BE_REAL = {
+    "aquasecurity/setup-trivy",
+    "astral-sh/setup-uv",
+    "docker/metadata-action",
+    "docker/setup-buildx-action",
+}
+
 # act starts actions with Node, which hands over to Python.
 START = """\
 const {{ spawnSync }} = require("node:child_process");
@@ -46,8 +57,13 @@ process.exitCode = ended.status ?? 1;
 """
 
 
-def make_folders(folder: Path, interface: Path) -> list[str]:
+def make_folders(folder: Path, interface: Path, real: str = "") -> list[str]:
     """Make a folder for each action of tests/data/actions.json that has a stand-in.
+
+    Args:
+        folder: Where they are made.
+        interface: tests/data/actions.json.
+        real: Where real actions come from, see REAL_ACTIONS; empty takes none.
 
     Returns:
         act's options, which put the folders in the place of exactly the pins that are recorded.
@@ -60,13 +76,23 @@ def make_folders(folder: Path, interface: Path) -> list[str]:
             for path, described in action["paths"].items()
             if f"{name}/{path}".rstrip("/") in STAND_INS
         }
+        if real and name in CAN_BE_REAL:
+            # What act is told nothing about it fetches.
+            if real != NETWORK:
+                options.append(local(name, action, Path(real) / name))
+            continue
         if not known:
             continue
         root = folder / name.replace("/", "-")
         for path, described in known.items():
             make_action(root / path, f"{name}/{path}".rstrip("/"), described)
-        options.append(f"--local-repository={name}@{action['sha']}={root}")
+        options.append(local(name, action, root))
     return options
+
+
+def local(name: str, action: dict[str, Any], folder: Path) -> str:
+    """Give act's option that puts a folder in the place of an action at its recorded pin."""
+    return f"--local-repository={name}@{action['sha']}={folder}"
 
 
 def make_action(folder: Path, action: str, described: dict[str, Any]) -> None:

@@ -1,8 +1,4 @@
-"""Runs the commands of a rendered project's workflows on this machine, without an engine.
-
-A step's `run:` is executed as GitHub executes it (bash -e -o pipefail), word for word from the workflow file. What an
-engine adds (conditions, matrices, actions, outputs between jobs) is not shown here.
-"""
+"""Runs commands in a rendered project on this machine, as a developer types them."""
 
 from __future__ import annotations
 
@@ -10,12 +6,16 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-from harness import run
+from harness import cache_folder, run
 
 BASH_AS_A_STEP = ("--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 # What a step must not inherit from the run of these tests.
 NEUTRAL = {"NO_COLOR": "1", "PYTEST_ADDOPTS": ""}
+
+
+def hooks() -> dict[str, str]:
+    """Give the variable that lets pre-commit take the hooks that the engine's runner has built, or build them there."""
+    return {"PRE_COMMIT_HOME": str(cache_folder() / "home" / ".cache" / "pre-commit")}
 
 
 @dataclass
@@ -37,24 +37,9 @@ class Checkout:
         return run(
             ["bash", *BASH_AS_A_STEP, f"exec 2>&1\n{command}"],
             cwd=self.path,
-            env={**NEUTRAL, **self.environment},
+            env={**NEUTRAL, **hooks(), **self.environment},
             check=check,
         )
-
-    def run_job(self, workflow: str, job: str, *, skip: tuple[str, ...] = ()) -> str:
-        """Run every `run:` step of a job in order; gives all that they print.
-
-        Args:
-            workflow: The workflow's file name, for example "tests.yml".
-            job: The job's id.
-            skip: Names of steps whose condition does not hold; each must exist.
-        """
-        source = self.path / ".github/workflows" / workflow
-        steps = yaml.safe_load(source.read_text("utf-8"))["jobs"][job]["steps"]
-        commands = {step["name"]: step["run"] for step in steps if "run" in step}
-        for name in skip:
-            del commands[name]
-        return "".join(self.run(command).stdout for command in commands.values())
 
     def changes(self) -> str:
         """Say what differs from the last commit; empty when nothing does."""

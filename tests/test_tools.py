@@ -201,7 +201,7 @@ def test_hadolint_would_find_something(tmp_path: Path) -> None:
 
 # ---- The project's own hooks -----------------------------------------------------------------------------------------
 
-# Hooks that look at one file at a time; the others need a whole project and are run by test_native.py.
+# Hooks that look at one file at a time; the others need a whole project and are run by pre-commit.yml in tests/pipeline.
 FILE_HOOKS = [
     "trailing-whitespace",
     "end-of-file",
@@ -296,7 +296,7 @@ def commit_all(folder: Path, project: Project) -> None:
     run([git, "commit", "--quiet", "--message=All"], cwd=folder)
 
 
-# Beside the defaults, which test_native.py takes: other Pythons, licences and switches.
+# Beside the defaults, which tests/pipeline takes: other Pythons, licences and switches.
 WHOLE = [
     {"kind": "service", "python_versions": ["3.13"], "docker": False, "pypi": False},
     {"kind": "mcp", "python_versions": ["3.11"], "license": "proprietary", "codecov": True},

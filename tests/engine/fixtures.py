@@ -1,6 +1,7 @@
 """Fixtures for tests that execute workflows."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,12 @@ def locked(render: Renderer, shared: Path) -> Callable[..., Path]:
         with FileLock(f"{place.parent}-{place.name}.lock"):
             if not place.exists():
                 place.parent.mkdir(exist_ok=True)
-                made = rendered.workable(place.with_suffix(".partial"))
-                run([tool("uv"), "lock", "--quiet"], cwd=made)
+                partial = place.with_suffix(".partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                made = rendered.workable(partial)
+                # A lock is the same whichever Python makes it; the project's own may not be here.
+                lock = [tool("uv"), "lock", "--quiet", "--python=3.12"]
+                run(lock, cwd=made)
                 run([tool("git"), "add", "--all"], cwd=made)
                 run([tool("git"), "commit", "-q", "--message=Lock"], cwd=made)
                 keep(made, place)

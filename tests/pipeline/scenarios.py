@@ -36,6 +36,7 @@ Cells = set[tuple[str, str]]
 ALL_NINE: Cells = {
     (system, python) for system in SYSTEMS for python in ("3.10", "3.11", "3.12")
 }
+NEWER: Cells = {(system, "3.13") for system in SYSTEMS}
 FULL: Cells = {(system, python) for system in SYSTEMS for python in PYTHONS}
 LEAN: Cells = {("ubuntu-latest", python) for python in PYTHONS} | {
     ("macos-latest", "3.12"),
@@ -61,6 +62,7 @@ class Scenario:
         cells: Of a job with a matrix, its systems and Pythons, exactly.
         artifacts: What is kept, by its name, and for how many days.
         uploads: The categories of what code scanning takes.
+        summary: What stands in the run's summary.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Scenario:
     cells: Mapping[str, Cells] = field(default_factory=dict)
     artifacts: Mapping[str, int] = field(default_factory=dict)
     uploads: frozenset[str] = frozenset()
+    summary: str = ""
 
     @property
     def id(self) -> str:
@@ -185,6 +188,13 @@ MATRICES = [
     *matrices("push, service", push, {}, ALL_NINE, ALL_NINE),
     *matrices("push, mcp", push, {"kind": "mcp"}, ALL_NINE, ALL_NINE),
     *matrices("push, library", push, {"kind": "library"}, ALL_NINE, ALL_NINE),
+    *matrices(
+        "push, newer Pythons",
+        push,
+        {"kind": "service", "python_versions": ["3.13"]},
+        NEWER,
+        NEWER,
+    ),
     *matrices("pull request, auto, public", pull_request, SIZED, FULL, FULL),
     *matrices(
         "pull request, auto, private",
@@ -224,6 +234,8 @@ MATRICES = [
 
 # ---- The others ------------------------------------------------------------------------------------------------------
 
+# The seed code is covered to the last line and branch.
+WHOLE = "| **total** | 🟢 100.0 % |"
 COVERED = {"coverage-html": 30, "coverage-figures": 1}
 SAY_CODECOV = "coverage / Say that Codecov wants the figures"
 
@@ -339,9 +351,14 @@ EVERYTHING = {"kind": "service", "codecov": True}
 LITTLE = SMALL | {"pypi": False, "template_updates": False}
 
 OTHERS = [
-    coverage("push, service", push, answers=SMALL_SERVICE),
-    coverage("push, mcp", push, answers={"kind": "mcp", "python_versions": ["3.12"]}),
-    coverage("push, library", push),
+    coverage("push, service", push, answers=SMALL_SERVICE, summary=WHOLE),
+    coverage(
+        "push, mcp",
+        push,
+        answers={"kind": "mcp", "python_versions": ["3.12"]},
+        summary=WHOLE,
+    ),
+    coverage("push, library", push, summary=WHOLE),
     coverage("pull request", pull_request),
     coverage("pull request, private", pull_request, private=True),
     coverage("pull request from a fork", from_fork),

@@ -5,6 +5,7 @@ import re
 import pytest
 from engine.fixtures import Execute, MakeRepository
 from engine.result import SKIPPED, Job, Result
+from harness import interpreter, unproven
 from scenarios import SCENARIOS, Scenario
 
 # What tells which Python really ran, in the steps that a matrix gives Pythons to.
@@ -30,6 +31,9 @@ def pythons(job: Job) -> set[str]:
 def test_scenario(
     scenario: Scenario, repository: MakeRepository, execute: Execute
 ) -> None:
+    for version in scenario.answers.get("python_versions", []):
+        if interpreter(version) is None:
+            unproven(f"no interpreter for Python {version}: {scenario.id}")
     here = repository(private=scenario.private, **scenario.answers)
     scenario.prepare(here)
     event = scenario.happens(here)
@@ -45,5 +49,6 @@ def test_scenario(
             assert pythons(job) == {job.matrix["python"]}
     kept = {name: artifact["days"] for name, artifact in result.artifacts.items()}
     assert kept == scenario.artifacts
+    assert scenario.summary in result.summary
     assert {upload.category for upload in result.uploads} == scenario.uploads
     assert all(upload.findings == 0 for upload in result.uploads)

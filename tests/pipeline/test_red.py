@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import policy
+import proofs
 import pytest
 from defects import DEFECTS, NEVER_RED, Defect
 from engine import under_test
@@ -115,3 +116,10 @@ def test_every_step_is_reddened_or_has_a_reason() -> None:
     known = {step for step in steps() if not step.startswith("template-update.yml")}
     assert known - reddened == NEVER_RED.keys()
     assert reddened <= known
+
+
+@pytest.mark.quick
+def test_the_page_of_proofs_is_what_is_executed() -> None:
+    """docs/proofs.md is made from the tables above."""
+    page = proofs.FILE.read_text("utf-8")
+    assert page == proofs.document(), "run: uv run tests/pipeline/proofs.py"

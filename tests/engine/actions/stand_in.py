@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
+
+from filelock import FileLock
 
 # The variable that names the file with what the engine tells every stand-in.
 CONTEXT = "ENGINE_CONTEXT"
@@ -125,8 +126,8 @@ class StandIn:
             "inputs": self.inputs,
             **facts,
         }
-        with Path(self.context["records"]).open("a", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        records = Path(self.context["records"])
+        with FileLock(f"{records}.lock"), records.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
     def fail(self, message: str) -> NoReturn:

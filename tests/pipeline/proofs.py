@@ -1,0 +1,73 @@
+"""Writes docs/proofs.md from the tables that the tests execute: uv run tests/pipeline/proofs.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "pipeline")]
+
+from defects import DEFECTS, NEVER_RED, Defect  # noqa: E402
+from scenarios import SCENARIOS  # noqa: E402
+
+FILE = ROOT / "docs" / "proofs.md"
+
+HEAD = """\
+# What turns which step red
+
+Made by `uv run tests/pipeline/proofs.py` from what the tests execute; do not edit. Each defect is planted in a freshly
+rendered project, whose workflows then run. The test asserts that exactly these steps are red, that they say what is
+wrong, and that the check which a merge requires is red. A defect marked *all* is run against every workflow below, to
+show that no other step is red, and once more as a pull request from a fork.
+
+"""
+NEVER = """\
+
+## Steps that no defect reddens
+
+| step | reason |
+| --- | --- |
+"""
+GREEN = """\
+
+## What must be green
+
+Every other job of these runs must end well, and what is skipped, kept and uploaded is compared.
+
+| workflow | scenarios |
+| --- | --- |
+"""
+
+
+def rows(defect: Defect) -> list[str]:
+    """Give the lines of a defect: one for each workflow that it reddens."""
+    found: dict[str, list[str]] = {}
+    for step in sorted(defect.reddens):
+        workflow, job, name = step.split(" / ")
+        what = "its check" if job == "passed" else f"{job}: {name}"
+        found.setdefault(workflow, []).append(what)
+    marks = " *(all)*" * defect.everywhere + " *(no gate)*" * (not defect.gates)
+    return [
+        f"| {defect.name}{marks} | `{workflow}` | {'; '.join(steps)} |"
+        for workflow, steps in sorted(found.items())
+    ]
+
+
+def document() -> str:
+    """Give the whole page."""
+    table = ["| defect | gate | red steps |", "| --- | --- | --- |"]
+    for defect in DEFECTS:
+        table += rows(defect)
+    reasons = [f"| {step} | {reason} |" for step, reason in sorted(NEVER_RED.items())]
+    names: dict[str, list[str]] = {}
+    for scenario in SCENARIOS:
+        names.setdefault(scenario.workflow, []).append(scenario.name)
+    green = [f"| `{workflow}` | {'; '.join(n)} |" for workflow, n in names.items()]
+    parts = [HEAD, "\n".join(table), "\n", NEVER, "\n".join(reasons), "\n"]
+    return "".join([*parts, GREEN, "\n".join(green), "\n"])
+
+
+if __name__ == "__main__":
+    FILE.write_text(document(), "utf-8")
+    print(f"Wrote {FILE.relative_to(ROOT)}")

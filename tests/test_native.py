@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import PYTHONS, copier, interpreter, tool, unproven
+from harness import PYTHONS, copier, interpreter, unproven
 from native import Checkout
 
 KINDS = ["service", "mcp", "library"]
@@ -128,7 +128,6 @@ def test_printed_next_steps_work(
     template: Path, answers: dict[str, str], tmp_path: Path
 ) -> None:
     """The lines, word for word, end in green tests, green hooks and a clean checkout."""
-    tool("go")
     data = [f"--data={name}={value}" for name, value in answers.items()]
     folder = "a project"
     done = copier("copy", "--defaults", *data, str(template), folder, cwd=tmp_path)

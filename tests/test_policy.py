@@ -536,6 +536,8 @@ BREAKS = [
     broken("outputs_are_set_by_their_step", T, "steps.plan.outputs.code", "steps.plan.outputs.cod"),
     broken("outputs_are_set_by_their_step", T, "steps.checkout.outputs.commit", "steps.checkout.outputs.sha"),
     broken("outputs_are_set_by_their_step", T, "steps.plan.outputs.code", "steps.other.outputs.code"),
+    broken("outputs_are_declared_by_their_job", T, "needs.plan.outputs.code", "needs.plan.outputs.server"),
+    broken("outputs_are_declared_by_their_job", T, "needs.plan.outputs.code", "needs.plans.outputs.code"),
     broken("installed_versions_are_listed", T, '"0.13.0"', '"0.13.1"', "with:"),
     broken("installed_versions_are_listed", T, '          version: "0.13.0"\n', "", "with:"),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ The secrets are made up at run time, so that no file of this repository holds on
 import re
 
 import pytest
-from harness import Renderer, run, tool
+from harness import Renderer, run
 from made_up import SECRETS
 from native import Checkout
 
@@ -60,7 +60,6 @@ LOOK_ALIKES = [
 @pytest.fixture(scope="module")
 def checkout(render: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """Give a committed project whose tools are installed."""
-    tool("go")
     folder = tmp_path_factory.mktemp("secrets") / "project"
     checkout = Checkout(render(kind="library").workable(folder))
     checkout.environment["UV_PYTHON"] = "3.12"

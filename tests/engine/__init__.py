@@ -2,7 +2,7 @@
 
     repository = Repository(folder, project)              # what GitHub holds
     event = repository.pull_request(edit, author=FORK)    # what happens to it
-    result = run_workflow(repository, "tests.yml", event) # what the workflow makes of it
+    result = run_workflow(repository, "tests.yml", event, runner_folder)
 
 The engine is act, in host mode: conditions, matrices, outputs and `needs` are its work, and every `run:` step runs as it
 is written. Third-party actions are stand-ins (engine/actions) with the interface of the real ones. GitHub's REST API is

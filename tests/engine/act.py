@@ -9,14 +9,24 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness import go_tool
+from harness import go_tool, tool
 from policy import RUNNERS
 
 PACKAGE, VERSION = "github.com/nektos/act", "v0.2.87"
-# Runners of systems that are not here: their jobs run on this one.
-FOREIGN_RUNNERS = {"ubuntu-24.04-arm", "macos-latest", "windows-latest"}
 # Seconds. The longest scenario takes a few minutes.
 LIMIT = 900
+
+
+def on_one_core() -> list[str]:
+    """Give the start of a command line that keeps to one core, where pytest-xdist runs several processes.
+
+    What one of them starts must not slow down a server that another waits for.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker:
+        return []
+    cores = sorted(os.sched_getaffinity(0))
+    return [tool("taskset"), "--cpu-list", str(cores[int(worker[2:]) % len(cores)])]
 
 
 def execute(
@@ -34,6 +44,7 @@ def execute(
         workspaces: Where jobs get their folders; removed afterwards.
     """
     command = [
+        *on_one_core(),
         go_tool(PACKAGE, VERSION),
         *arguments,
         "--json",

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
-from harness import Renderer, keep, run, tool
+from harness import QUESTIONS, Renderer, interpreter, keep, run, tool, unproven
 
 from engine import step_coverage
 from engine.actions.catalogue import REAL_ACTIONS
@@ -35,9 +36,24 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[REAL_ACTIONS] = real
 
 
+def missing_pythons(answers: Mapping[str, Any]) -> list[str]:
+    """Give the Pythons that a project with these answers is tested on and this machine has not."""
+    default = QUESTIONS["python_versions"]["default"]
+    asked = answers.get("python_versions", default)
+    return [version for version in asked if interpreter(version) is None]
+
+
+def require_pythons(answers: Mapping[str, Any]) -> None:
+    """Skip, as unproven, what asks for a Python that this machine has not."""
+    if absent := missing_pythons(answers):
+        unproven(f"no interpreter for Python {', '.join(absent)}: the matrix cells")
+
+
 @pytest.fixture(scope="session")
 def runner_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of the runner's tools."""
+    if sys.platform != "linux":
+        unproven("workflows are run on Linux alone")
     return tmp_path_factory.mktemp("runner")
 
 

@@ -56,6 +56,15 @@ class Event:
     author: Author = MEMBER
 
 
+@dataclass(frozen=True)
+class Dispatch:
+    """A workflow that was started through the API: its file, on which full ref, with which inputs."""
+
+    workflow: str
+    ref: str
+    inputs: dict[str, Any]
+
+
 @dataclass
 class Repository:
     """One repository: made from a project, it lives in a folder that nothing else uses.
@@ -68,9 +77,16 @@ class Repository:
         comments: The comments of each issue and pull request by its number, oldest first.
         issues: The issues, oldest first.
         fork: Whether it is a fork of another repository.
+        analyses: The categories of the results that code scanning has taken.
+        dispatches: Workflows that were started through the API and have not run.
+        releases: The releases, oldest first, drafts included.
+        latest: The tag of the release that is called the latest.
+        immutable_releases: Whether a published release can no longer be changed.
+        cut_off_after: After so many changes through the API the connection is cut, and so is every later one; None
+            means never.
         secrets: What `secrets` holds, for events of trusted authors.
         broken: Paths below the repository's own that GitHub's API answers with an error, to try what a run makes of it.
-        requests: What asked the API to change or tell something: method, path, status.
+        requests: The calls of the API: method, path, status.
     """
 
     folder: Path
@@ -81,9 +97,16 @@ class Repository:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
     fork: bool = False
+    analyses: set[str] = field(default_factory=set)
+    dispatches: list[Dispatch] = field(default_factory=list)
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    latest: str | None = None
+    immutable_releases: bool = True
+    cut_off_after: int | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
+    changes: int = 0
     runs: int = 0
     _pulls: int = 0
 
@@ -108,6 +131,32 @@ class Repository:
     def caches(self) -> Path:
         """Where the caches of workflow runs are kept, from one run to the next."""
         return self.folder / "caches"
+
+    @property
+    def assets(self) -> Path:
+        """Where the files of releases are kept."""
+        return self.folder / "assets"
+
+    def is_cut_off(self) -> bool:
+        """Tell whether the connection to the API has been cut."""
+        return self.cut_off_after is not None and self.changes >= self.cut_off_after
+
+    def count_change(self, status: int) -> bool:
+        """Count a change through the API; tells whether the connection is to be cut behind it."""
+        self.changes += status < 400
+        return self.is_cut_off()
+
+    def object_of(self, ref: str) -> tuple[str, str] | None:
+        """Give the kind and hash of what a ref names; None where there is no such ref."""
+        line = self.ask("for-each-ref", "--format=%(objecttype) %(objectname)", ref)
+        return None if not line else (line.split()[0], line.split()[1])
+
+    def full_ref(self, name: str) -> str | None:
+        """Give the full ref of a branch or tag; None where there is no such."""
+        for ref in (name, f"refs/heads/{name}", f"refs/tags/{name}"):
+            if ref.startswith("refs/") and self.object_of(ref):
+                return ref
+        return None
 
     def ask(self, *arguments: str) -> str:
         """Run git in the bare repository; gives what it prints."""
@@ -187,6 +236,7 @@ class Repository:
             number: The pull request to push to; None opens one.
         """
         head = self.commit(edit, branch)
+        action = "opened" if number is None else "synchronize"
         if number is None:
             self._pulls += 1
             number = self._pulls
@@ -198,7 +248,7 @@ class Repository:
             commit,
             ref,
             self._payload(
-                action="opened",
+                action=action,
                 number=number,
                 pull_request={
                     "number": number,

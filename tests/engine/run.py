@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
 import uuid
@@ -19,7 +19,7 @@ from policy import DATA, VERSIONS
 
 from engine import act, network, openapi, under_test
 from engine.actions.catalogue import NETWORK, REAL_ACTIONS, make_folders
-from engine.github import HOSTS, GitHub
+from engine.github.server import HOSTS, GitHub
 from engine.repository import Event, Repository
 from engine.result import FAILURE, Result, read
 
@@ -29,10 +29,14 @@ INTERFACE = DATA / "actions.json"
 SARIF_PACKAGE = "@microsoft/jest-sarif@1.0.0-beta.0"
 SARIF_FILE = "package/lib/schemas/sarif-2.1.0-rtm.5.json"
 # What Ubuntu's runners have, of what workflows use; uv, Trivy and Semgrep are not there, and are not on PATH here.
-RUNNER_TOOLS = ("bash", "gh", "git", "jq", "node")
+RUNNER_TOOLS = ("bash", "flock", "gh", "git", "jq", "node")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # What surrounds these tests and must not reach the steps.
-SURROUNDINGS = ("COPIER_", "GH_", "GIT_CONFIG", "GITHUB_", "PYTEST", "UV", "XDG_")
+SURROUNDINGS = re.compile(
+    r"COPIER_|GH_|GIT_CONFIG|GITHUB_|PRE_COMMIT|PYTEST|XDG_|UV_(?:NO_|PROJECT|PYTHON|RUN|TOOL)"
+    r"|(?:NO_PROXY|SKIP|UV|VIRTUAL_ENV)$",
+    re.IGNORECASE,
+)
 
 
 class EngineError(Exception):
@@ -57,16 +61,16 @@ def runner(folder: Path) -> dict[str, str]:
     Args:
         folder: Where it is made.
     """
+    programs = {name: tool(name) for name in RUNNER_TOOLS} | {"go": go()}
+    pythons = {version: path for version in PYTHONS if (path := interpreter(version))}
+    programs |= {f"python{version}": path for version, path in pythons.items()}
+    newest = pythons[max(pythons, key=lambda version: int(version.split(".")[1]))]
+    programs |= {"python": newest, "python3": newest}
+    real_semgrep = semgrep()
     tools = folder / "tools"
-    tools.mkdir(parents=True)
-    for name in RUNNER_TOOLS:
-        (tools / name).symlink_to(tool(name))
-    (tools / "go").symlink_to(go())
-    found = {version: path for version in PYTHONS if (path := interpreter(version))}
-    for version, path in found.items():
-        (tools / f"python{version}").symlink_to(path)
-    for name in ("python", "python3"):
-        (tools / name).symlink_to(found["3.12"])
+    tools.mkdir(parents=True, exist_ok=True)
+    for name, path in programs.items():
+        (tools / name).symlink_to(path)
     # Trivy is on PATH only after it was set up.
     for name, place in (("semgrep", tools), ("trivy", folder / "trivy")):
         place.mkdir(exist_ok=True)
@@ -75,16 +79,13 @@ def runner(folder: Path) -> dict[str, str]:
             f'#!/bin/sh\nexec "{sys.executable}" "{TOOLS / name}.py" "$@"\n'
         )
         start.chmod(0o755)
-    if real := shutil.which("trivy"):
-        (folder / "trivy" / "trivy").unlink()
-        (folder / "trivy" / "trivy").symlink_to(real)
     # Hooks are kept under a path that stays the same: pre-commit writes it down.
     home = cache_folder() / "home"
     home.mkdir(exist_ok=True)
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name != "VIRTUAL_ENV" and not name.startswith(SURROUNDINGS)
+        if not SURROUNDINGS.match(name)
     }
     cache = run([tool("uv"), "cache", "dir"]).stdout.strip()
     return {
@@ -94,7 +95,7 @@ def runner(folder: Path) -> dict[str, str]:
         "BASH_ENV": str(TOOLS / "step.sh"),
         "UV_CACHE_DIR": cache,
         "UV_PYTHON_DOWNLOADS": "never",
-        "ENGINE_SEMGREP": str(semgrep()),
+        "ENGINE_SEMGREP": str(real_semgrep),
         "SEMGREP_ENABLE_VERSION_CHECK": "0",
         # Steps run on a terminal of act's.
         "GH_PROMPT_DISABLED": "1",
@@ -139,6 +140,7 @@ def run_workflow(
     involved = list(under_test.called(everything[file], everything))
     for workflow in involved:
         under_test.check(workflow, everything)
+    under_test.check_event(everything[file], event)
     edits = [
         edit
         for workflow in involved
@@ -196,6 +198,7 @@ def run_workflow(
         done.stdout + done.stderr,
         folder,
     )
+    repository.analyses |= {upload.category for upload in result.uploads}
     judge(result, done.returncode, github, done.stderr)
     return result
 

@@ -10,6 +10,7 @@ import policy
 from policy import LEVELS, Workflow
 from ruamel.yaml import YAML
 
+from engine.repository import Event
 from engine.result import Job, Step
 
 # What would quietly do nothing, or something else than on GitHub. The other rules of tests/policy.py are not about
@@ -17,6 +18,7 @@ from engine.result import Job, Step
 RULES = (
     policy.inputs_are_the_action_s,
     policy.outputs_are_set_by_their_step,
+    policy.outputs_are_declared_by_their_job,
     policy.pins_are_recorded,
     policy.runners_are_known,
 )
@@ -52,6 +54,16 @@ def check(workflow: Workflow, everything: dict[str, Workflow]) -> None:
     findings = [finding for rule in RULES for finding in rule(workflow, everything)]
     if findings:
         raise Refused("\n".join(map(str, findings)))
+
+
+def check_event(workflow: Workflow, event: Event) -> None:
+    """Refuse an event, or a schedule's time, that does not start the workflow."""
+    if event.name not in workflow.events:
+        raise Refused(f"{workflow.file} does not listen to {event.name}")
+    if event.name == "schedule":
+        crons = [entry["cron"] for entry in workflow.events["schedule"]]
+        if event.payload["schedule"] not in crons:
+            raise Refused(f"{workflow.file} starts at {crons}, not as the event says")
 
 
 def plan(workflow: Workflow) -> list[Job]:

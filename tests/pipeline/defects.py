@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.repository import Repository
-from made_up import SECRETS as SECRET_KINDS
+from made_up import SECRETS
 from planting import (
     CRITICAL,
     HIGH,
     MEDIUM,
     MEDIUM_ID,
+    OWN_RULE,
     PACKAGE,
     Plant,
-    both,
+    all_of,
     command,
     dependency,
     excuse,
@@ -31,7 +32,7 @@ from planting import (
     secrets,
     write,
 )
-from scenarios import SMALL, SMALL_SERVICE
+from scenarios import SMALL, SMALL_MCP, SMALL_SERVICE, with_template
 
 # ---- Steps -----------------------------------------------------------------------------------------------------------
 
@@ -65,7 +66,7 @@ SYNC_HOOKS = "pre-commit.yml / pre-commit / Install the locked tools"
 CONFIGURATION = "pre-commit.yml / pre-commit / Validate the hook configuration"
 HOOKS = "pre-commit.yml / pre-commit / Run every hook on every file"
 SYNC_GITLEAKS = "gitleaks.yml / gitleaks / Install the locked tools"
-SECRETS = "gitleaks.yml / gitleaks / Look for secrets in the whole history"
+HISTORY = "gitleaks.yml / gitleaks / Look for secrets in the whole history"
 PUBLIC_RULES = "semgrep.yml / semgrep / Scan with the public rules"
 OWN_RULES = "semgrep.yml / semgrep / Scan with the repository's own rules"
 ASK_SEMGREP = "semgrep.yml / semgrep / Ask whether code scanning takes the results"
@@ -78,6 +79,9 @@ ASK_PUBLIC = "ossf-scorecard.yml / plan / Ask whether the repository is public"
 ASK_SCORECARD = (
     "ossf-scorecard.yml / plan / Ask whether code scanning takes the results"
 )
+
+ASK_TEMPLATE = "template-update.yml / template-update / Ask whether the template has a newer version"
+WRITE_ISSUE = "template-update.yml / template-update / Write or edit the issue"
 
 # The steps that no defect reddens, each with the reason.
 NEVER_RED = {
@@ -95,12 +99,15 @@ class Defect:
     Attributes:
         name: What is wrong, in words.
         reddens: Every step that it reddens.
-        says: A pattern that stands in what each of those steps prints, or in one of them in each workflow.
+        says: A pattern that stands in what each of those steps prints, but for the check that sums up.
         plant: What puts it into a working tree.
         prepare: What puts it into the repository otherwise: settings, branches, GitHub's own trouble.
         answers: The project's answers.
         variables: The runner's variables: a server that is out of reach.
-        everywhere: Whether all gates are run, to show that no other is red; else those that it reddens.
+        everywhere: Whether all workflows are run, to show that no other step is red.
+        affects: The workflows that are run else, beside those that it reddens.
+        keeps: The artifacts that are kept all the same, in the workflows that it reddens.
+        uploads: The categories of the findings that code scanning is told all the same.
         gates: Whether it must stop a merge: the required check is red.
         pull_request: Whether it is about a pull request; else it is pushed to main.
     """
@@ -113,6 +120,9 @@ class Defect:
     answers: Mapping[str, Any] = field(default_factory=lambda: SMALL)
     variables: Mapping[str, str] = field(default_factory=dict)
     everywhere: bool = False
+    affects: frozenset[str] = frozenset()
+    keeps: frozenset[str] = frozenset()
+    uploads: frozenset[str] = frozenset()
     gates: bool = True
     pull_request: bool = False
 
@@ -170,9 +180,15 @@ def add_secrets(repository: Repository, branch: str) -> None:
     repository.commit(secrets, branch)
 
 
+def no_issue(repository: Repository) -> None:
+    """Have a newer template, and a GitHub that takes no issue."""
+    with_template("v1.1.0")(repository)
+    api_trouble("/issues")(repository)
+
+
 # The log names the file of each kind; the hook for private keys knows one kind alone.
 EVERY_SECRET = r"(?s)No private key\.+Failed|" + "".join(
-    f"(?=.*{re.escape(secret_file(name))})" for name in SECRET_KINDS
+    f"(?=.*{re.escape(secret_file(name))})" for name in SECRETS
 )
 ALERTS = "/code-scanning/alerts"
 
@@ -180,6 +196,10 @@ ALERTS = "/code-scanning/alerts"
 
 ALL_SYNCS = {SYNC_TESTS, SYNC_BUILD, SYNC_COVERAGE, SYNC_HOOKS, SYNC_GITLEAKS}
 BOTH_PASSED = {TESTS_PASSED, BUILD_PASSED}
+
+
+# What runs or reads the package's code.
+CODE = frozenset({"tests.yml", "build.yml", "coverage.yml", "pre-commit.yml"})
 
 
 def defect(
@@ -215,6 +235,7 @@ DEFECTS = [
             f'{HEAD}import sys\n\n\ndef test_planted() -> None:\n    """Fail on old ones."""\n    assert sys.version_info >= (3, 12)\n',
         ),
         answers={"kind": "library"},
+        affects=CODE,
     ),
     defect(
         "the console command leads nowhere",
@@ -223,6 +244,7 @@ DEFECTS = [
         replace(
             "pyproject.toml", "sample_project.cli:main", "sample_project.cli:nothing"
         ),
+        affects=CODE,
     ),
     defect(
         "the server never answers",
@@ -237,6 +259,13 @@ DEFECTS = [
         r"(?s)did not stop within.*planted output",
         command(STAYS),
         answers=SMALL_SERVICE,
+    ),
+    defect(
+        "the MCP server never shakes hands",
+        {START, START_INSTALLED},
+        r"(?s)no answer to initialize in time.*planted output",
+        command(SLEEPS, "mcp_server"),
+        answers=SMALL_MCP,
     ),
     defect(
         "the server does not answer on an old Python",
@@ -257,23 +286,26 @@ DEFECTS = [
         {MISTAKES, HOOKS},
         "E741",
         write(f"{PACKAGE}/planted.py", f"{HEAD}l = 1\n"),
+        affects=CODE,
     ),
     defect(
         "code that is not formatted",
         {FORMAT, HOOKS},
         "planted.py",
         write(f"{PACKAGE}/planted.py", f"{HEAD}A = {{ 'b':1 }}\n"),
+        affects=CODE,
     ),
     defect(
         "types that do not agree",
         {TYPES, HOOKS},
         "Incompatible types in assignment",
         write(f"{PACKAGE}/planted.py", f'{HEAD}A: int = "text"\n'),
+        affects=CODE,
     ),
     defect(
         "the lock file is out of date",
         {*ALL_SYNCS, LOCK, EXPORT},
-        "lockfile at .uv.lock. needs to be updated",
+        "(?s)lockfile at .uv.lock. needs to be updated.*run .uv lock.",
         replace(
             "pyproject.toml", "dependencies = []", 'dependencies = ["packaging>=20"]'
         ),
@@ -282,7 +314,7 @@ DEFECTS = [
     defect(
         "there is no lock file",
         {*ALL_SYNCS, LOCK, EXPORT},
-        "nable to find lockfile at .uv.lock.",
+        "(?s)nable to find lockfile at .uv.lock..*run .uv lock.",
         remove("uv.lock"),
     ),
     defect(
@@ -303,7 +335,7 @@ DEFECTS = [
         "the wheel cannot be built",
         {BUILD, SYNC_TESTS, MISTAKES, SYNC_COVERAGE, SYNC_HOOKS, SYNC_GITLEAKS},
         "planted.c",
-        both(
+        all_of(
             replace(
                 "pyproject.toml",
                 'packages.find.where = [ "src" ]',
@@ -317,21 +349,24 @@ DEFECTS = [
         {METADATA},
         "long_description",
         replace("pyproject.toml", 'readme = "README.md"\n', ""),
+        affects=CODE,
     ),
     defect(
         "the wheel holds a file twice",
         {CONTENTS},
         "W002",
-        both(
+        all_of(
             write(f"{PACKAGE}/one.py", f"{HEAD}A = 1\n"),
             write(f"{PACKAGE}/two.py", f"{HEAD}A = 1\n"),
         ),
+        affects=CODE,
     ),
     defect(
         "the package says another version than its metadata",
         {SMOKE, SDIST},
         r"sample_project says it is 9\.9\.9, its metadata",
         write(f"{PACKAGE}/__init__.py", f'{HEAD}__version__ = "9.9.9"\n'),
+        affects=CODE,
     ),
     defect(
         "what is built does not import",
@@ -342,6 +377,7 @@ DEFECTS = [
             "from importlib.metadata import version\n",
             'from importlib.metadata import version\nfrom pathlib import Path\n\n(Path(__file__).parents[2] / "pyproject.toml").read_text()\n',
         ),
+        affects=CODE,
     ),
     defect(
         "what is built does not import on an old Python",
@@ -359,7 +395,7 @@ DEFECTS = [
         "one line too few is covered",
         {THRESHOLD},
         r"total of \d+\.\d+ is less than fail-under=100",
-        both(
+        all_of(
             replace(
                 "pyproject.toml", "report.fail_under = 90", "report.fail_under = 100"
             ),
@@ -369,6 +405,7 @@ DEFECTS = [
             ),
         ),
         everywhere=True,
+        keeps=frozenset({"coverage-html", "coverage-figures"}),
     ),
     defect(
         "the coverage report is written elsewhere",
@@ -379,6 +416,7 @@ DEFECTS = [
             'html.directory = "htmlcov"',
             'html.directory = "htmlcov"\nxml.output = "other.xml"',
         ),
+        affects=CODE,
     ),
     defect(
         "GitHub takes no comment",
@@ -399,34 +437,38 @@ DEFECTS = [
     ),
     defect(
         "the hook configuration is invalid",
-        {CONFIGURATION, SECRETS},
+        {CONFIGURATION, HISTORY},
         "Missing required key: id",
         replace(
             ".pre-commit-config.yaml",
             "      - id: end-of-file\n        name:",
             "      - name:",
         ),
+        affects=CODE,
     ),
     # gitleaks.yml
     defect(
         "secrets of each kind in the newest commit",
-        {SECRETS, HOOKS},
+        {HISTORY, HOOKS},
         EVERY_SECRET,
         secrets,
         everywhere=True,
+        keeps=frozenset({"gitleaks-report"}),
     ),
     defect(
         "secrets of each kind in an old commit, removed by a later one",
-        {SECRETS},
+        {HISTORY},
         EVERY_SECRET,
-        remove(*map(secret_file, SECRET_KINDS)),
+        remove(*map(secret_file, SECRETS)),
         prepare=lambda repository: add_secrets(repository, "main"),
+        keeps=frozenset({"gitleaks-report"}),
     ),
     defect(
         "secrets of each kind on another branch",
-        {SECRETS},
+        {HISTORY},
         EVERY_SECRET,
         prepare=lambda repository: add_secrets(repository, "other"),
+        keeps=frozenset({"gitleaks-report"}),
     ),
     # semgrep.yml
     defect(
@@ -438,6 +480,7 @@ DEFECTS = [
             f'{HEAD}import subprocess\n\nsubprocess.run("ls", shell=True, check=True)  # noqa: S602\n',
         ),
         everywhere=True,
+        uploads=frozenset({"semgrep-public"}),
     ),
     defect(
         "code with a password in it",
@@ -447,6 +490,7 @@ DEFECTS = [
             "scripts/planted.py",
             f'{HEAD}client.login(password="planted")  # type: ignore  # noqa\n',
         ),
+        uploads=frozenset({"semgrep-public"}),
     ),
     defect(
         "code that trusts a weak digest",
@@ -456,26 +500,26 @@ DEFECTS = [
             "scripts/planted.py",
             f"{HEAD}import hashlib\n\nhashlib.md5(b'planted')  # noqa: S324\n",
         ),
+        uploads=frozenset({"semgrep-public"}),
     ),
     defect(
         "code that runs a text as code",
         {PUBLIC_RULES},
         "code-from-text",
         write("scripts/planted.py", f'{HEAD}eval("1 + 1")  # noqa: S307\n'),
+        uploads=frozenset({"semgrep-public"}),
     ),
     defect(
         "code that a rule of its own forbids",
         {OWN_RULES},
         "no-printing",
-        both(
-            write(
-                ".semgrep/own.yml",
-                "rules:\n  - id: no-printing\n    languages: [python]\n    severity: ERROR\n    message: No.\n    pattern: pprint(...)\n",
-            ),
+        all_of(
+            OWN_RULE,
             write(
                 "scripts/planted.py", f"{HEAD}from pprint import pprint\n\npprint(1)\n"
             ),
         ),
+        uploads=frozenset({"semgrep-own"}),
     ),
     defect(
         "Semgrep's public rules cannot be fetched",
@@ -505,6 +549,7 @@ DEFECTS = [
         {NOTHING_FOUND},
         "pyyaml.*CRITICAL",
         dependency(CRITICAL),
+        uploads=frozenset({"trivy"}),
     ),
     defect(
         "a dependency with a HIGH vulnerability",
@@ -512,42 +557,63 @@ DEFECTS = [
         "jinja2.*HIGH",
         dependency(HIGH),
         everywhere=True,
+        uploads=frozenset({"trivy"}),
     ),
     defect(
         "a dependency with a MEDIUM vulnerability",
         {NOTHING_FOUND},
         "requests.*MEDIUM",
         dependency(MEDIUM),
+        uploads=frozenset({"trivy"}),
     ),
     defect(
         "a vulnerable tool",
         {NOTHING_FOUND},
         "requests.*MEDIUM",
-        both(
+        all_of(
             replace("pyproject.toml", "lint = [\n", f'lint = [\n  "{MEDIUM}",\n'), lock
         ),
+        uploads=frozenset({"trivy"}),
     ),
     defect(
         "an exception that has expired",
         {NOTHING_FOUND},
         f"{MEDIUM_ID}.*MEDIUM",
-        both(dependency(MEDIUM), excuse(-1)),
+        all_of(dependency(MEDIUM), excuse(0)),
+        uploads=frozenset({"trivy"}),
     ),
     defect(
         "Trivy's database cannot be fetched",
         {SCAN},
         "failed to download vulnerability DB",
-        variables={"ENGINE_TRIVY_UNREACHABLE": "1"},
+        variables={"ENGINE_TRIVY_UNREACHABLE": "all"},
     ),
     defect(
         "the export has a name that Trivy does not read",
         {SEEN},
-        "false",
+        "Trivy saw no dependency in trivy/requirements.txt",
         replace(
             ".github/workflows/trivy.yml",
             "        run: uv export --quiet --locked --all-groups --no-emit-project --output-file trivy/requirements.txt",
             "        run: uv export --quiet --locked --all-groups --no-emit-project --output-file trivy/locked.txt",
         ),
+    ),
+    # template-update.yml
+    defect(
+        "the template cannot be reached",
+        {ASK_TEMPLATE},
+        "fatal|not found|does not exist",
+        write(
+            ".copier-answers.yml", "_commit: v1.0.0\n_src_path: git+file:///nowhere\n"
+        ),
+        gates=False,
+    ),
+    defect(
+        "GitHub takes no issue",
+        {WRITE_ISSUE},
+        "HTTP 500",
+        prepare=no_issue,
+        gates=False,
     ),
     # ossf-scorecard.yml
     defect(

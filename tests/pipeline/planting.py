@@ -55,7 +55,7 @@ def remove(*files: str) -> Plant:
     return plant
 
 
-def both(*plants: Plant) -> Plant:
+def all_of(*plants: Plant) -> Plant:
     """Plant one after the other."""
 
     def plant(work: Path) -> None:
@@ -72,7 +72,7 @@ def lock(work: Path) -> None:
 
 def dependency(requirement: str) -> Plant:
     """Add a dependency, and lock it."""
-    return both(
+    return all_of(
         replace(
             "pyproject.toml", "dependencies = []", f'dependencies = ["{requirement}"]'
         ),
@@ -80,23 +80,27 @@ def dependency(requirement: str) -> Plant:
     )
 
 
-def command(code: str) -> Plant:
-    """Let the console command start other code than the project's own, which its unit tests do not see."""
-    return both(
+def command(code: str, module: str = "server") -> Plant:
+    """Let the console command start other code than the project's own module, which its unit tests do not see."""
+    return all_of(
         replace(
-            "pyproject.toml", "sample_project.server:main", "sample_project.other:main"
+            "pyproject.toml",
+            f"sample_project.{module}:main",
+            "sample_project.other:main",
         ),
         write(f"{PACKAGE}/other.py", code),
     )
 
 
 def excuse(days: int) -> Plant:
-    """Excuse the MEDIUM vulnerability until so many days from now; fewer than 0 are past."""
-    date = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=days)
-    return write(
-        ".trivyignore.yaml",
-        f"vulnerabilities:\n  - id: {MEDIUM_ID}\n    statement: Not reached.\n    expired_at: {date}\n",
-    )
+    """Excuse the MEDIUM vulnerability until so many days from now."""
+
+    def plant(work: Path) -> None:
+        day = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+        entry = f"id: {MEDIUM_ID}\n    statement: Not reached.\n    expired_at: {day:%Y-%m-%d}"
+        write(".trivyignore.yaml", f"vulnerabilities:\n  - {entry}\n")(work)
+
+    return plant
 
 
 def secrets(work: Path) -> None:
@@ -118,3 +122,17 @@ def append(file: str, text: str) -> Plant:
             stream.write(text)
 
     return plant
+
+
+# A rule of the project's own, and code that it forbids.
+OWN_RULE = write(
+    ".semgrep/own.yml",
+    """\
+rules:
+  - id: no-printing
+    languages: [python]
+    severity: ERROR
+    message: Nobody reads what a server prints
+    pattern: pprint(...)
+""",
+)

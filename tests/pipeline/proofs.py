@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "pipeline")]
 
-from defects import DEFECTS, NEVER_RED, Defect  # noqa: E402
+from defects import CODE, DEFECTS, NEVER_RED, Defect  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 FILE = ROOT / "docs" / "proofs.md"
@@ -17,9 +17,11 @@ HEAD = """\
 # What turns which step red
 
 Made by `uv run tests/pipeline/proofs.py` from what the tests execute; do not edit. Each defect is planted in a freshly
-rendered project, whose workflows then run. The test asserts that exactly these steps are red, that they say what is
-wrong, and that the check which a merge requires is red. A defect marked *all* is run against every workflow below, to
-show that no other step is red, and once more as a pull request from a fork.
+rendered project, whose workflows then run for a push, of each matrix the cells for Linux. In the workflows that are run
+exactly these steps are red, each says what is wrong, and where a merge waits for the workflow its check is red. Those
+that are run are the ones named here; with *(code)* also `tests.yml`, `build.yml`, `coverage.yml` and `pre-commit.yml`;
+with *(all)* every workflow of this page but `template-update.yml`, and the red ones once more as a pull request from a
+fork. *(no gate)* marks what is told and stops no merge.
 
 """
 NEVER = """\
@@ -47,7 +49,11 @@ def rows(defect: Defect) -> list[str]:
         workflow, job, name = step.split(" / ")
         what = "its check" if job == "passed" else f"{job}: {name}"
         found.setdefault(workflow, []).append(what)
-    marks = " *(all)*" * defect.everywhere + " *(no gate)*" * (not defect.gates)
+    marks = (
+        " *(code)*" * (defect.affects == CODE)
+        + " *(all)*" * defect.everywhere
+        + " *(no gate)*" * (not defect.gates)
+    )
     return [
         f"| {defect.name}{marks} | `{workflow}` | {'; '.join(steps)} |"
         for workflow, steps in sorted(found.items())

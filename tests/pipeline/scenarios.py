@@ -12,10 +12,11 @@ from harness import run, tool
 from planting import (
     LOW,
     MEDIUM,
+    OWN_RULE,
     PACKAGE,
     Plant,
+    all_of,
     append,
-    both,
     dependency,
     excuse,
     write,
@@ -27,6 +28,10 @@ SYSTEMS = ["ubuntu-latest", "macos-latest", "windows-latest"]
 # Where the matrix is not what a scenario is about.
 SMALL = {"kind": "library", "python_versions": ["3.12"]}
 SMALL_SERVICE = {"kind": "service", "python_versions": ["3.12"]}
+SMALL_MCP = {"kind": "mcp", "python_versions": ["3.12"]}
+# Where what is shipped is.
+NOTHING = SMALL_SERVICE | {"docker": False, "pypi": False, "template_updates": False}
+IMAGE = SMALL | {"docker": True, "codecov": True}
 # Where its size is; the defaults are three, which costs more and shows no more.
 PYTHONS = ["3.11", "3.12"]
 SIZED = {"kind": "library", "python_versions": PYTHONS}
@@ -36,7 +41,6 @@ Cells = set[tuple[str, str]]
 ALL_NINE: Cells = {
     (system, python) for system in SYSTEMS for python in ("3.10", "3.11", "3.12")
 }
-NEWER: Cells = {(system, "3.13") for system in SYSTEMS}
 FULL: Cells = {(system, python) for system in SYSTEMS for python in PYTHONS}
 LEAN: Cells = {("ubuntu-latest", python) for python in PYTHONS} | {
     ("macos-latest", "3.12"),
@@ -63,6 +67,7 @@ class Scenario:
         artifacts: What is kept, by its name, and for how many days.
         uploads: The categories of what code scanning takes.
         summary: What stands in the run's summary.
+        variables: The runner's variables: a server that is out of reach.
     """
 
     name: str
@@ -77,6 +82,7 @@ class Scenario:
     artifacts: Mapping[str, int] = field(default_factory=dict)
     uploads: frozenset[str] = frozenset()
     summary: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -131,9 +137,9 @@ def by_hand(repository: Repository) -> Event:
     return repository.dispatched()
 
 
-def at_night(repository: Repository) -> Event:
-    """Let the time of a schedule come."""
-    return repository.scheduled("0 3 * * *")
+def at(cron: str) -> Happening:
+    """Give what lets the time of a schedule come."""
+    return lambda repository: repository.scheduled(cron)
 
 
 def protected(repository: Repository) -> Event:
@@ -143,8 +149,8 @@ def protected(repository: Repository) -> Event:
 
 # ---- tests.yml and build.yml -----------------------------------------------------------------------------------------
 
-START = "test / Start and stop the server"
-START_INSTALLED = "install / Start and stop the installed server"
+NO_START = "test / Start and stop the server"
+NO_START_INSTALLED = "install / Start and stop the installed server"
 
 
 def matrices(
@@ -167,7 +173,7 @@ def matrices(
             answers,
             private,
             skipped_jobs=frozenset({"test", "lint"} if nothing else ()),
-            skipped_steps=frozenset(() if has_server or nothing else {START}),
+            skipped_steps=frozenset(() if has_server or nothing else {NO_START}),
             cells={} if nothing else {"test": tests},
         ),
         Scenario(
@@ -177,7 +183,9 @@ def matrices(
             answers,
             private,
             skipped_jobs=frozenset({"package", "install"} if nothing else ()),
-            skipped_steps=frozenset(() if has_server or nothing else {START_INSTALLED}),
+            skipped_steps=frozenset(
+                () if has_server or nothing else {NO_START_INSTALLED}
+            ),
             cells={} if nothing else {"install": installs},
             artifacts={} if nothing else {"dist": 7},
         ),
@@ -188,12 +196,26 @@ MATRICES = [
     *matrices("push, service", push, {}, ALL_NINE, ALL_NINE),
     *matrices("push, mcp", push, {"kind": "mcp"}, ALL_NINE, ALL_NINE),
     *matrices("push, library", push, {"kind": "library"}, ALL_NINE, ALL_NINE),
+    *[
+        scenario
+        for python in ("3.13", "3.14", "3.15")
+        for kind in ("service", "mcp", "library")
+        for scenario in matrices(
+            f"push, {kind}, Python {python}",
+            push,
+            {"kind": kind, "python_versions": [python], "docker": False},
+            {(system, python) for system in SYSTEMS},
+            {(system, python) for system in SYSTEMS},
+        )
+    ],
+    *matrices("push, auto, private", push, SIZED, FULL, FULL, private=True),
     *matrices(
-        "push, newer Pythons",
-        push,
-        {"kind": "service", "python_versions": ["3.13"]},
-        NEWER,
-        NEWER,
+        "pull request from a fork, auto, private",
+        from_fork,
+        SIZED,
+        LEAN,
+        LEAN_INSTALLS,
+        private=True,
     ),
     *matrices("pull request, auto, public", pull_request, SIZED, FULL, FULL),
     *matrices(
@@ -223,6 +245,13 @@ MATRICES = [
         "merge queue, auto, private", queued, SIZED, LEAN, LEAN_INSTALLS, private=True
     ),
     *matrices(
+        "merge queue, full",
+        queued,
+        SMALL | {"pull_request_matrix": "full"},
+        SMALL_CELLS,
+        SMALL_CELLS,
+    ),
+    *matrices(
         "pull request from a fork", from_fork, SMALL_SERVICE, SMALL_CELLS, SMALL_CELLS
     ),
     *matrices(
@@ -230,6 +259,10 @@ MATRICES = [
     ),
     *matrices("pull request of documentation", of_documentation, SMALL, set(), set()),
     *matrices("by hand", by_hand, SMALL, SMALL_CELLS, SMALL_CELLS),
+    *matrices(
+        "push, service that ships nothing", push, NOTHING, SMALL_CELLS, SMALL_CELLS
+    ),
+    *matrices("push, library with an image", push, IMAGE, SMALL_CELLS, SMALL_CELLS),
 ]
 
 # ---- The others ------------------------------------------------------------------------------------------------------
@@ -264,17 +297,19 @@ def simple(workflow: str, name: str, happens: Happening, **more: Any) -> Scenari
 REPORT = "gitleaks / Keep the report of what was found"
 GITLEAKS: dict[str, Any] = {"skipped_steps": frozenset({REPORT})}
 
-OWN_RULES = "semgrep / Scan with the repository's own rules"
+NO_OWN_RULES = "semgrep / Scan with the repository's own rules"
 UPLOAD_PUBLIC = "semgrep / Upload the results of the public rules"
 UPLOAD_OWN = "semgrep / Upload the results of the repository's own rules"
 TAKEN: dict[str, Any] = {
-    "skipped_steps": frozenset({OWN_RULES, UPLOAD_OWN}),
+    "skipped_steps": frozenset({NO_OWN_RULES, UPLOAD_OWN}),
     "uploads": frozenset({"semgrep-public"}),
 }
 NOT_TAKEN: dict[str, Any] = {
-    "skipped_steps": frozenset({OWN_RULES, UPLOAD_OWN, UPLOAD_PUBLIC})
+    "skipped_steps": frozenset({NO_OWN_RULES, UPLOAD_OWN, UPLOAD_PUBLIC})
 }
 
+# All of trivy.yaml's but the last.
+FIRST_MIRRORS = "mirror.gcr.io/aquasec/trivy-db:2 ghcr.io/aquasecurity/trivy-db:2"
 SAVE = "trivy / Save the databases once a day"
 UPLOAD_TRIVY = "trivy / Upload the results to code scanning"
 SCANNED: dict[str, Any] = {
@@ -298,16 +333,6 @@ def licensed(repository: Repository) -> None:
 def fork_itself(repository: Repository) -> None:
     """Make the repository a fork of another."""
     repository.fork = True
-
-
-OWN_RULE = """\
-rules:
-  - id: no-printing
-    languages: [python]
-    severity: ERROR
-    message: Nobody reads what a server prints
-    pattern: pprint(...)
-"""
 
 
 def with_change(plant: Plant) -> Callable[[Repository], None]:
@@ -348,14 +373,13 @@ def with_template(newest: str) -> Callable[[Repository], None]:
 
 
 EVERYTHING = {"kind": "service", "codecov": True}
-LITTLE = SMALL | {"pypi": False, "template_updates": False}
 
 OTHERS = [
     coverage("push, service", push, answers=SMALL_SERVICE, summary=WHOLE),
     coverage(
         "push, mcp",
         push,
-        answers={"kind": "mcp", "python_versions": ["3.12"]},
+        answers=SMALL_MCP,
         summary=WHOLE,
     ),
     coverage("push, library", push, summary=WHOLE),
@@ -367,18 +391,42 @@ OTHERS = [
     coverage("merge queue", queued),
     coverage("by hand", by_hand),
     coverage("push, with Codecov", push, answers=SMALL | {"codecov": True}),
+    coverage(
+        "Dependabot, with Codecov", by_dependabot, answers=SMALL | {"codecov": True}
+    ),
     coverage("fork, with Codecov", from_fork, answers=SMALL | {"codecov": True}),
     simple("pre-commit.yml", "push, everything", push, answers=EVERYTHING),
     simple("pre-commit.yml", "push, mcp", push, answers={"kind": "mcp"}),
-    simple("pre-commit.yml", "push, little", push, answers=LITTLE),
+    simple("pre-commit.yml", "push, nothing shipped", push, answers=NOTHING),
+    simple("pre-commit.yml", "push, library with an image", push, answers=IMAGE),
+    simple("pre-commit.yml", "pull request of documentation", of_documentation),
     simple("pre-commit.yml", "pull request from a fork", from_fork),
     simple("pre-commit.yml", "merge queue", queued),
     simple("pre-commit.yml", "by hand", by_hand),
     simple("gitleaks.yml", "push", push, **GITLEAKS),
+    simple(
+        "gitleaks.yml", "push, service", push, **GITLEAKS | {"answers": SMALL_SERVICE}
+    ),
+    simple("gitleaks.yml", "push, mcp", push, **GITLEAKS | {"answers": SMALL_MCP}),
+    simple("gitleaks.yml", "pull request", pull_request, **GITLEAKS),
+    simple(
+        "gitleaks.yml", "pull request of documentation", of_documentation, **GITLEAKS
+    ),
+    simple("gitleaks.yml", "pull request by Dependabot", by_dependabot, **GITLEAKS),
     simple("gitleaks.yml", "pull request from a fork", from_fork, **GITLEAKS),
     simple("gitleaks.yml", "merge queue", queued, **GITLEAKS),
     simple("gitleaks.yml", "by hand", by_hand, **GITLEAKS),
     simple("semgrep.yml", "push", push, **TAKEN),
+    simple("semgrep.yml", "push, service", push, **TAKEN | {"answers": SMALL_SERVICE}),
+    simple("semgrep.yml", "push, mcp", push, **TAKEN | {"answers": SMALL_MCP}),
+    simple(
+        "semgrep.yml",
+        "pull request from a fork, private",
+        from_fork,
+        private=True,
+        **NOT_TAKEN,
+    ),
+    simple("semgrep.yml", "pull request of documentation", of_documentation, **TAKEN),
     simple("semgrep.yml", "push, private", push, private=True, **NOT_TAKEN),
     simple(
         "semgrep.yml",
@@ -397,7 +445,7 @@ OTHERS = [
         "semgrep.yml",
         "push, with rules of its own",
         push,
-        prepare=with_change(write(".semgrep/own.yml", OWN_RULE)),
+        prepare=with_change(OWN_RULE),
         uploads=frozenset({"semgrep-public", "semgrep-own"}),
     ),
     simple(
@@ -408,6 +456,23 @@ OTHERS = [
         **TAKEN,
     ),
     simple("trivy.yml", "push", push, **SCANNED),
+    simple("trivy.yml", "push, service", push, **SCANNED | {"answers": SMALL_SERVICE}),
+    simple("trivy.yml", "push, mcp", push, **SCANNED | {"answers": SMALL_MCP}),
+    simple(
+        "trivy.yml",
+        "pull request from a fork, private",
+        from_fork,
+        private=True,
+        **UNSEEN,
+    ),
+    simple("trivy.yml", "pull request of documentation", of_documentation, **SCANNED),
+    simple(
+        "trivy.yml",
+        "push, with one database mirror left",
+        push,
+        variables={"ENGINE_TRIVY_UNREACHABLE": FIRST_MIRRORS},
+        **SCANNED,
+    ),
     simple(
         "trivy.yml",
         "push, with a LOW vulnerability",
@@ -419,7 +484,7 @@ OTHERS = [
         "trivy.yml",
         "push, with an exception that holds",
         push,
-        prepare=with_change(both(dependency(MEDIUM), excuse(0))),
+        prepare=with_change(all_of(dependency(MEDIUM), excuse(1))),
         **SCANNED,
     ),
     simple("trivy.yml", "push, private", push, private=True, **UNSEEN),
@@ -436,7 +501,7 @@ OTHERS = [
     simple("trivy.yml", "pull request by Dependabot", by_dependabot, **UNSEEN),
     simple("trivy.yml", "merge queue", queued, **SCANNED),
     simple("trivy.yml", "by hand", by_hand, **SCANNED),
-    simple("trivy.yml", "at night", at_night, uploads=frozenset({"trivy"})),
+    simple("trivy.yml", "at night", at("0 3 * * *"), uploads=frozenset({"trivy"})),
     simple("ossf-scorecard.yml", "push", push, **SCORED),
     simple(
         "ossf-scorecard.yml",
@@ -454,7 +519,7 @@ OTHERS = [
         prepare=licensed,
         **SCORED,
     ),
-    simple("ossf-scorecard.yml", "at night", at_night, **SCORED),
+    simple("ossf-scorecard.yml", "weekly", at("0 2 * * 1"), **SCORED),
     simple("ossf-scorecard.yml", "branch protection changed", protected, **SCORED),
     simple("ossf-scorecard.yml", "by hand", by_hand, **SCORED),
     simple(
@@ -470,7 +535,7 @@ UPDATES = [
     simple(
         "template-update.yml",
         "a newer version",
-        at_night,
+        at("0 5 * * 1"),
         prepare=with_template("v1.1.0"),
     ),
     simple(

@@ -10,6 +10,7 @@ import yaml
 from engine import act, step_coverage, under_test
 from engine.actions import catalogue
 from engine.fixtures import Execute
+from engine.github import bodies
 from engine.repository import DEPENDABOT, FORK, MEMBER, Author, Repository
 from engine.result import FAILURE, SKIPPED, SUCCESS
 from engine.run import INTERFACE, EngineError
@@ -84,6 +85,15 @@ def say(name: str, command: str, *more: str) -> str:
             "step set sets no output x",
         ),
         (
+            job(say("Set", "'true'"))
+            + job(
+                say("Use", 'echo "$X"', "env: {X: '${{ needs.job.outputs.x }}'}"),
+                name="other",
+                more="    needs: job\n",
+            ),
+            "job job has no output x",
+        ),
+        (
             job(f"name: Fetch\nuses: {CHECKOUT}\nwith: {{fetch_depth: 0}}"),
             "there is no input fetch_depth",
         ),
@@ -105,7 +115,15 @@ def say(name: str, command: str, *more: str) -> str:
             "ubuntu-newest is none of",
         ),
     ],
-    ids=["output", "input", "required input", "action", "pin", "runner"],
+    ids=[
+        "output",
+        "job's output",
+        "input",
+        "required input",
+        "action",
+        "pin",
+        "runner",
+    ],
 )
 def test_what_is_not_there_is_refused(
     tiny: MakeTiny, execute: Execute, jobs: str, message: str
@@ -340,9 +358,7 @@ def test_a_request_that_github_does_not_know_fails_the_test(
 def test_an_answer_that_is_not_github_s_fails_the_test(
     tiny: MakeTiny, execute: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine import github
-
-    monkeypatch.setattr(github, "full_repository", lambda *_, **__: {"id": "one"})
+    monkeypatch.setattr(bodies, "full_repository", lambda *_, **__: {"id": "one"})
     here = tiny(
         job(
             say(
@@ -359,7 +375,7 @@ def test_an_answer_that_is_not_github_s_fails_the_test(
 def test_a_stand_in_that_fails_reddens_its_step(
     tiny: MakeTiny, execute: Execute
 ) -> None:
-    """Also with an input that is only wrong when its value is known, and after the job's last step."""
+    """Also with an input that is only wrong when its value is known."""
     here = tiny(
         job(
             say("Write", "echo text > file.txt"),
@@ -452,7 +468,7 @@ def test_a_folder_of_checkouts_takes_the_place_of_stand_ins(
     assert [record["action"] for record in result.records] == ["actions/checkout"]
 
 
-def test_without_a_folder_real_actions_are_fetched(tmp_path: Path) -> None:
+def test_without_a_folder_real_actions_are_left_to_act(tmp_path: Path) -> None:
     """Act fetches what it is given no folder for."""
     options = catalogue.make_folders(tmp_path, INTERFACE, "network")
     assert not any("setup-uv" in option for option in options)
@@ -460,11 +476,10 @@ def test_without_a_folder_real_actions_are_fetched(tmp_path: Path) -> None:
 
 
 def test_go_comes_from_a_wheel_where_there_is_none(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    without = Path(tool("uv")).parent
-    assert not (without / "go").exists()
-    monkeypatch.setenv("PATH", str(without))
+    (tmp_path / "uv").symlink_to(tool("uv"))
+    monkeypatch.setenv("PATH", str(tmp_path))
     found = go()
     assert found == str(cache_folder() / GO_WHEEL / "go")
     assert run([found, "version"]).stdout.startswith("go version go1.")

@@ -4,7 +4,7 @@ import shutil
 
 from defects import CONFIGURATION
 from engine.fixtures import Execute, MakeRepository
-from engine.github import NOW, account
+from engine.github.bodies import account, comment
 from engine.repository import FORK
 from engine.result import SUCCESS, Result
 from harness import cache_folder
@@ -17,7 +17,10 @@ def test_coverage_comment_is_edited(
 ) -> None:
     """Three pushes to a pull request: one comment, which says what the newest push covers."""
     here = repository(**SMALL)
-    here.comments[1] = [{**others_comment(), "body": "<!-- coverage --> I say so"}]
+    # A person may write what a workflow writes.
+    text = "<!-- coverage --> I say so"
+    theirs = comment(here.full_name, 1, 1, text) | {"user": account("member", "User")}
+    here.comments[1] = [theirs]
     said = []
     for number in (1, 2, 3):
         uncovered = append(
@@ -27,27 +30,11 @@ def test_coverage_comment_is_edited(
         event = here.pull_request(uncovered, number=None if number == 1 else 1)
         execute(here, "coverage.yml", event)
         others, *ours = here.comments[1]
-        assert others["body"] == "<!-- coverage --> I say so"
-        (comment,) = ours
-        said.append(comment["body"])
+        assert others["body"] == text
+        (our,) = ours
+        said.append(our["body"])
     assert all(text.startswith("<!-- coverage -->\n### Coverage") for text in said)
     assert len(set(said)) == 3
-
-
-def others_comment() -> dict[str, object]:
-    """Give a comment of a person, who may write what a workflow writes."""
-    address = "https://api.github.com/repos/octo/sample-project"
-    return {
-        "id": 1,
-        "node_id": "IC",
-        "url": f"{address}/issues/comments/1",
-        "html_url": f"{address}/1",
-        "issue_url": f"{address}/issues/1",
-        "user": account("member", "User"),
-        "created_at": NOW,
-        "updated_at": NOW,
-        "author_association": "MEMBER",
-    }
 
 
 def test_template_s_issue_is_edited(

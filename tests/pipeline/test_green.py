@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from engine.fixtures import Execute, MakeRepository
+from engine.fixtures import Execute, MakeRepository, require_pythons
 from engine.result import SKIPPED, Job, Result
-from harness import interpreter, unproven
 from scenarios import SCENARIOS, Scenario
 
 # What tells which Python really ran, in the steps that a matrix gives Pythons to.
@@ -31,13 +30,13 @@ def pythons(job: Job) -> set[str]:
 def test_scenario(
     scenario: Scenario, repository: MakeRepository, execute: Execute
 ) -> None:
-    for version in scenario.answers.get("python_versions", []):
-        if interpreter(version) is None:
-            unproven(f"no interpreter for Python {version}: {scenario.id}")
+    require_pythons(scenario.answers)
     here = repository(private=scenario.private, **scenario.answers)
     scenario.prepare(here)
     event = scenario.happens(here)
-    result = execute(here, scenario.workflow, event, scenario=scenario.id)
+    result = execute(
+        here, scenario.workflow, event, scenario=scenario.id, **scenario.variables
+    )
     assert result.red == set(), result.failures
     assert result.results == {job: scenario.result_of(job) for job in result.results}
     assert skipped_steps(result) == scenario.skipped_steps

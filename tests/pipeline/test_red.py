@@ -1,21 +1,22 @@
 """Every planted defect reddens exactly the steps that it names, says what is wrong, and stops the merge."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import policy
 import proofs
 import pytest
-from defects import DEFECTS, NEVER_RED, Defect
+from defects import DEFECTS, NEVER_RED, SUM_UP, Defect
 from engine import under_test
-from engine.fixtures import Execute, MakeRepository
+from engine.fixtures import Execute, MakeRepository, require_pythons
 from engine.repository import FORK, MEMBER, Event, Repository
-from engine.result import FAILURE
+from engine.result import FAILURE, SKIPPED, SUCCESS
 from step_report import steps
 
 # The workflows that the table is about.
-GATES = (
+WORKFLOWS = (
     "tests.yml",
     "build.yml",
     "coverage.yml",
@@ -24,7 +25,10 @@ GATES = (
     "semgrep.yml",
     "trivy.yml",
     "ossf-scorecard.yml",
+    "template-update.yml",
 )
+# This one asks about the template, and nothing else can redden it.
+APART = "template-update.yml"
 
 
 @dataclass(frozen=True)
@@ -41,23 +45,30 @@ class Trial:
         return f"{self.workflow}: {self.defect.name}{', from a fork' * self.fork}"
 
     @property
+    def kept(self) -> set[str]:
+        """The artifacts that this workflow must keep all the same."""
+        stem = Path(self.workflow).stem
+        return {name for name in self.defect.keeps if name.startswith(stem)}
+
+    @property
     def expected(self) -> set[str]:
         """The steps that must be red, and no others."""
         return {s for s in self.defect.reddens if s.startswith(f"{self.workflow} / ")}
 
 
-TRIALS = [
-    Trial(defect, workflow)
-    for defect in DEFECTS
-    for workflow in GATES
-    if defect.everywhere or Trial(defect, workflow).expected
-] + [
-    # What runs without secrets and may not write is no less strict.
-    Trial(defect, workflow, fork=True)
-    for defect in DEFECTS
-    for workflow in GATES
-    if defect.everywhere and Trial(defect, workflow).expected
-]
+def trials(defect: Defect) -> Iterator[Trial]:
+    """Give the workflows in which a defect is tried, and from where."""
+    for workflow in WORKFLOWS:
+        trial = Trial(defect, workflow)
+        others = defect.everywhere and workflow != APART
+        if trial.expected or others or workflow in defect.affects:
+            yield trial
+        # What runs without secrets and may not write is no less strict.
+        if trial.expected and defect.everywhere:
+            yield Trial(defect, workflow, fork=True)
+
+
+TRIALS = [trial for defect in DEFECTS for trial in trials(defect)]
 
 
 def happen(trial: Trial, repository: Repository) -> Event:
@@ -73,6 +84,7 @@ def happen(trial: Trial, repository: Repository) -> Event:
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.id)
 def test_defect(trial: Trial, repository: MakeRepository, execute: Execute) -> None:
     defect = trial.defect
+    require_pythons(defect.answers)
     here = repository(**defect.answers)
     event = happen(trial, here)
     # One system will do, but for what differs between Pythons.
@@ -80,8 +92,14 @@ def test_defect(trial: Trial, repository: MakeRepository, execute: Execute) -> N
         here, trial.workflow, event, system="ubuntu-latest", **defect.variables
     )
     assert sorted(result.red) == sorted(trial.expected), result.failures
+    for job in result.jobs:
+        for step in job.steps:
+            if step.outcome == FAILURE and step.name != SUM_UP:
+                assert re.search(defect.says, step.log), result.failures
     if trial.expected:
-        assert re.search(defect.says, result.failures), result.failures
+        assert trial.kept <= result.artifacts.keys()
+        told = {upload.category for upload in result.uploads if upload.findings}
+        assert told == (set() if trial.fork else defect.uploads)
     check = required_check(here.folder / "runs/1/checkout", trial.workflow)
     if check:
         stopped = result.results[check] == FAILURE
@@ -99,6 +117,7 @@ def test_a_test_for_the_newest_python_is_red_on_the_others(
 ) -> None:
     """Each cell ends by itself: the old Pythons red, the newest green, on each system."""
     (defect,) = (d for d in DEFECTS if "newest Python alone" in d.name)
+    require_pythons(defect.answers)
     here = repository(**defect.answers)
     result = execute(here, "tests.yml", here.push(defect.plant))
     ended = {
@@ -113,9 +132,8 @@ def test_a_test_for_the_newest_python_is_red_on_the_others(
 def test_every_step_is_reddened_or_has_a_reason() -> None:
     """No step is on both lists, and none is on neither."""
     reddened = {step for defect in DEFECTS for step in defect.reddens}
-    known = {step for step in steps() if not step.startswith("template-update.yml")}
-    assert known - reddened == NEVER_RED.keys()
-    assert reddened <= known
+    assert set(steps()) - reddened == NEVER_RED.keys()
+    assert reddened <= set(steps())
 
 
 @pytest.mark.quick
@@ -123,3 +141,18 @@ def test_the_page_of_proofs_is_what_is_executed() -> None:
     """docs/proofs.md is made from the tables above."""
     page = proofs.FILE.read_text("utf-8")
     assert page == proofs.document(), "run: uv run tests/pipeline/proofs.py"
+
+
+def test_figures_are_told_also_below_the_threshold(
+    repository: MakeRepository, execute: Execute
+) -> None:
+    """Reports come first: a red run of a pull request writes its comment, too."""
+    (defect,) = (d for d in DEFECTS if "too few" in d.name)
+    here = repository(**defect.answers)
+    assert defect.plant
+    result = execute(here, "coverage.yml", here.pull_request(defect.plant))
+    ended = {"coverage": FAILURE, "report": SUCCESS, "codecov": SKIPPED}
+    assert result.results == ended
+    (comment,) = here.comments[1]
+    assert "planted.py" in comment["body"]
+    assert "planted.py" in result.summary

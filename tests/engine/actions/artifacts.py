@@ -6,64 +6,72 @@ An artifact is a folder below the run's own, beside a record of its digest.
 from __future__ import annotations
 
 import fnmatch
-import glob
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
+from engine.actions.search import find
 from engine.actions.stand_in import StandIn
 
-FORBIDDEN = re.compile(r'[":<>|*?\r\n\\/]')
-WILDCARD = re.compile(r"[*?\[]")
+FORBIDDEN_IN_PATHS = re.compile(r'[":<>|*?\r\n]')
+FORBIDDEN_IN_NAMES = re.compile(r'[":<>|*?\r\n\\/]|^\.{0,2}$')
 MAX_RETENTION_DAYS = 90
 
 
 def upload(step: StandIn) -> None:
     """Keep files under a name, by the rules of the real action: what a path means, hidden files, a name used twice."""
     name = step.inputs["name"]
-    if FORBIDDEN.search(name):
-        step.fail(f"The artifact name is not valid: {name}")
+    if FORBIDDEN_IN_NAMES.search(name):
+        step.fail(f"The artifact name is not valid: {name!r}")
     if not step.boolean("archive"):
         step.fail("this stand-in keeps every artifact as an archive")
-    days = step.inputs["retention-days"] or str(MAX_RETENTION_DAYS)
-    if not days.isdigit() or not 1 <= int(days) <= MAX_RETENTION_DAYS:
-        step.fail(f"Invalid retention-days: {days}")
-    files, root = chosen(
-        step.inputs["path"].splitlines(),
-        step.workspace,
-        hidden=step.boolean("include-hidden-files"),
+    step.one_of("if-no-files-found", "error", "warn", "ignore")
+    step.one_of("compression-level", *map(str, range(10)))
+    days = retention_days(step)
+    hidden, overwrite = (
+        step.boolean(name) for name in ("include-hidden-files", "overwrite")
     )
+    files, roots = find(step, step.inputs["path"].splitlines(), hidden=hidden)
     if not files:
         none_found(step)
         return
+    root = common_folder(files, roots)
+    names = sorted(file.relative_to(root).as_posix() for file in files)
+    for path in names:
+        if FORBIDDEN_IN_PATHS.search(path):
+            step.fail(
+                f"The path for one of the files in artifact is not valid: /{path}"
+            )
     place = Path(step.context["artifacts"]) / name
     if place.exists():
-        if not step.boolean("overwrite"):
+        if not overwrite:
             step.fail(
                 "Failed to CreateArtifact: an artifact with this name already exists on the workflow run"
             )
         shutil.rmtree(place)
-    for file in files:
-        target = place / file.relative_to(root)
+    for path in names:
+        target = place / path
         target.parent.mkdir(parents=True, exist_ok=True)
         # Permissions are lost on the way.
-        shutil.copyfile(file, target)
+        shutil.copyfile(root / path, target)
     digest = digest_of(place)
     place.with_name(f"{name}.digest").write_text(digest, "utf-8")
-    step.output("artifact-id", str(int(digest[:8], 16)))
+    number, run = int(digest[:8], 16), step.environment["GITHUB_RUN_ID"]
+    repository = f"https://github.com/{step.context['full_name']}"
+    step.output("artifact-id", str(number))
     step.output("artifact-digest", digest)
-    step.output(
-        "artifact-url", f"https://github.com/{step.context['full_name']}/actions"
-    )
-    step.record(
-        name=name,
-        files=sorted(file.relative_to(root).as_posix() for file in files),
-        days=int(days),
-        digest=digest,
-    )
+    step.output("artifact-url", f"{repository}/actions/runs/{run}/artifacts/{number}")
+    step.record(name=name, files=names, days=days, digest=digest)
+
+
+def retention_days(step: StandIn) -> int:
+    """Give how long the artifact is kept; the real action would reduce what is too much, with a warning."""
+    days = step.inputs["retention-days"] or "0"
+    if not days.isdigit() or int(days) > MAX_RETENTION_DAYS:
+        step.fail(f"Invalid retention-days: {days}")
+    return int(days) or MAX_RETENTION_DAYS
 
 
 def none_found(step: StandIn) -> None:
@@ -73,64 +81,19 @@ def none_found(step: StandIn) -> None:
         case "error":
             step.fail(message)
         case "warn":
-            print(f"::warning::{message}")
-        case "ignore":
+            step.warn(message)
+        case _:
             print(message)
-        case other:
-            step.fail(f"Unrecognized if-no-files-found input: {other}")
 
 
-def chosen(
-    patterns: Iterable[str], workspace: Path, *, hidden: bool
-) -> tuple[list[Path], Path]:
-    """Give the files that an upload takes, and the folder that their paths begin at.
+def common_folder(files: list[Path], roots: list[Path]) -> Path:
+    """Give the folder that the paths in an artifact begin at.
 
-    Args:
-        patterns: Paths and wildcards, one a line; a folder means all below it; ! takes away.
-        workspace: What they are relative to.
-        hidden: Whether files and folders whose name begins with a dot are taken.
-
-    The folder is the one that all given paths share; for a single file the one that it is in.
+    It is the one that all given paths share; for one path what is before its first wildcard; for one file its folder.
     """
-    found: set[Path] = set()
-    roots: list[Path] = []
-    for pattern in filter(None, (line.strip() for line in patterns)):
-        if pattern.startswith("!"):
-            excluded = str(workspace / pattern[1:].rstrip("/"))
-            found = {
-                path
-                for path in found
-                if not fnmatch.fnmatch(str(path), excluded)
-                and not fnmatch.fnmatch(str(path), f"{excluded}/*")
-            }
-            continue
-        full = os.path.normpath(workspace / pattern)
-        roots.append(search_root(full))
-        # Path.glob takes no absolute pattern.
-        for match in glob.glob(full, recursive=True, include_hidden=True):  # noqa: PTH207
-            path = Path(match)
-            found |= {path} if path.is_file() else set(path.rglob("*"))
-    files = sorted(path for path in found if path.is_file())
-    if not hidden:
-        files = [path for path in files if not is_hidden(path, workspace)]
-    if not files:
-        return [], workspace
     if len(roots) > 1:
-        return files, Path(os.path.commonpath(roots))
-    return files, files[0].parent if files == roots else roots[0]
-
-
-def search_root(pattern: str) -> Path:
-    """Give the part of a path before its first wildcard."""
-    parts = Path(pattern).parts
-    literal = [part for part in parts if not WILDCARD.search(part)]
-    count = next((i for i, part in enumerate(parts) if WILDCARD.search(part)), None)
-    return Path(*literal) if count is None else Path(*parts[:count])
-
-
-def is_hidden(path: Path, workspace: Path) -> bool:
-    """Tell whether a file or a folder that it is in, below the job's folder, is hidden."""
-    return any(part.startswith(".") for part in path.relative_to(workspace).parts)
+        return Path(os.path.commonpath(roots))
+    return files[0].parent if files == roots else roots[0]
 
 
 def digest_of(folder: Path) -> str:
@@ -144,30 +107,46 @@ def digest_of(folder: Path) -> str:
 
 def download(step: StandIn) -> None:
     """Fetch one artifact by name, or all whose name matches; a name that does not exist is an error."""
-    step.unsupported("artifact-ids", "github-token")
-    if step.boolean("skip-decompress"):
-        step.fail("this stand-in unpacks every artifact")
+    step.unsupported("artifact-ids", "github-token", "skip-decompress")
+    mismatch = step.one_of("digest-mismatch", "error", "warn", "info", "ignore")
+    merge = step.boolean("merge-multiple")
     kept = Path(step.context["artifacts"])
     target = step.path(step.inputs["path"])
     if name := step.inputs["name"]:
-        if not (kept / name).is_dir():
+        names = [name]
+        if FORBIDDEN_IN_NAMES.search(name) or not (kept / name).is_dir():
             step.fail(
                 f"Unable to download artifact(s): Artifact not found for name: {name}"
             )
-        places = {name: target}
     else:
-        pattern = step.inputs["pattern"] or "*"
-        merge = step.boolean("merge-multiple")
-        places = {
-            folder.name: target if merge else target / folder.name
-            for folder in sorted(kept.iterdir())
-            if folder.is_dir() and fnmatch.fnmatch(folder.name, pattern)
-        }
-    for artifact, place in places.items():
+        names = matching(step, sorted(p.name for p in kept.iterdir() if p.is_dir()))
+    # One alone gets no folder of its own, however it was found.
+    direct = len(names) == 1 or merge
+    for artifact in names:
         recorded = (kept / f"{artifact}.digest").read_text("utf-8")
         if digest_of(kept / artifact) != recorded:
-            step.fail(f"The digest of {artifact} is not what was uploaded")
+            message = f"The digest of {artifact} is not what was uploaded"
+            match mismatch:
+                case "error":
+                    step.fail(message)
+                case "warn":
+                    step.warn(message)
+                case "info":
+                    print(message)
+        place = target if direct else target / artifact
         shutil.copytree(kept / artifact, place, dirs_exist_ok=True)
-    print(f"Total of {len(places)} artifact(s) downloaded")
+    print(f"Total of {len(names)} artifact(s) downloaded")
     step.output("download-path", str(target))
-    step.record(names=sorted(places))
+    step.record(names=names)
+
+
+def matching(step: StandIn, names: list[str]) -> list[str]:
+    """Give the names that fit `pattern`; all of them without one."""
+    pattern = step.inputs["pattern"]
+    if re.search(r"[{}()!\\]", pattern):
+        step.fail(f"this stand-in knows *, ? and [ ] alone: {pattern}")
+    if not pattern:
+        return names
+    # Only a dot stands for a dot at the beginning.
+    named = [n for n in names if pattern.startswith(".") or not n.startswith(".")]
+    return [name for name in named if fnmatch.fnmatchcase(name, pattern)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.actions import artifacts, cache, git, provenance, scanners, uv
+from engine.actions import artifacts, cache, checkout, docker, provenance, scanners, uv
 from engine.actions.stand_in import StandIn
 
 Work = Callable[[StandIn], None]
@@ -28,12 +28,13 @@ STAND_INS = {
     "actions/cache": Phases(cache.restore, cache.save_afterwards),
     "actions/cache/restore": Phases(cache.restore),
     "actions/cache/save": Phases(cache.save),
-    "actions/checkout": Phases(git.checkout),
+    "actions/checkout": Phases(checkout.checkout),
     "actions/download-artifact": Phases(artifacts.download),
     "actions/upload-artifact": Phases(artifacts.upload),
     "aquasecurity/setup-trivy": Phases(scanners.set_up_trivy),
     "astral-sh/setup-uv": Phases(uv.set_up),
     "codecov/codecov-action": Phases(scanners.send_coverage),
+    "docker/metadata-action": Phases(docker.metadata),
     "github/codeql-action/upload-sarif": Phases(scanners.upload_sarif),
     "ossf/scorecard-action": Phases(scanners.score),
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
-from engine.actions.artifacts import chosen
+from engine.actions.search import find
 from engine.actions.stand_in import StandIn
 
 
@@ -18,20 +19,23 @@ def attest(step: StandIn) -> None:
         step.fail("Feature not available for this repository: attestations")
     step.unsupported(
         "subject-digest",
+        "subject-name",
         "subject-checksums",
         "sbom-path",
         "predicate",
         "predicate-path",
         "predicate-type",
+        "push-to-registry",
     )
-    files, _ = chosen(
-        step.inputs["subject-path"].splitlines(), step.workspace, hidden=True
-    )
+    lines = re.split(r"[,\n]", step.inputs["subject-path"])
+    files, _ = find(step, lines, hidden=True)
     if not files:
         step.fail(f"Could not find subject at path {step.inputs['subject-path']}")
     subjects = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files
     }
+    if len(subjects) < len(files):
+        step.fail("this stand-in wants subjects with names of their own")
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "predicateType": "https://slsa.dev/provenance/v1",
@@ -44,4 +48,8 @@ def attest(step: StandIn) -> None:
     bundle.write_text(json.dumps(statement) + "\n", "utf-8")
     step.output("bundle-path", str(bundle))
     step.output("attestation-id", "1")
+    step.output(
+        "attestation-url",
+        f"https://github.com/{step.context['full_name']}/attestations/1",
+    )
     step.record(subjects=subjects)

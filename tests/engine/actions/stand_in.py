@@ -73,15 +73,30 @@ class StandIn:
             self.fail(f"Input does not meet YAML 1.2 Core Schema: {name}: {value!r}")
         return value.lower() == "true"
 
+    def one_of(self, name: str, *known: str) -> str:
+        """Read an input that takes only certain values."""
+        value = self.inputs[name]
+        if value not in known:
+            self.fail(f"Unrecognized {name} input: {value!r} is none of {known}")
+        return value
+
     def unsupported(self, *names: str) -> None:
-        """Fail where one of these inputs has a value: this stand-in does not do what it asks for."""
+        """Fail where one of these inputs has a value or is on: this stand-in does not do what it asks for."""
         for name in names:
-            if self.inputs[name]:
+            if self.inputs[name].lower() not in ("", "false"):
                 self.fail(f"the stand-in for {self.action} does not know {name}")
+
+    def warn(self, message: str) -> None:
+        """Show a warning, as an action does."""
+        print(f"::warning::{message}")
 
     def output(self, name: str, value: str) -> None:
         """Set an output."""
         self._append("GITHUB_OUTPUT", f"{name}<<END-OF-VALUE\n{value}\nEND-OF-VALUE\n")
+
+    def export(self, name: str, value: str) -> None:
+        """Set a variable for later steps."""
+        self._append("GITHUB_ENV", f"{name}<<END-OF-VALUE\n{value}\nEND-OF-VALUE\n")
 
     def add_path(self, folder: Path | str) -> None:
         """Put a folder on the PATH of later steps."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -14,9 +15,17 @@ from engine.actions.stand_in import StandIn
 def set_up(step: StandIn) -> None:
     """Put exactly the uv that is asked for on PATH; it comes from PyPI, once, where the real action asks GitHub."""
     version = step.inputs["version"]
-    if not version or not version[0].isdigit():
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         step.fail(f"this stand-in wants an exact version, not {version!r}")
-    step.unsupported("python-version", "version-file", "checksum", "tool-dir")
+    step.unsupported(
+        "python-version",
+        "version-file",
+        "activate-environment",
+        "checksum",
+        "manifest-file",
+        "tool-dir",
+        "tool-bin-dir",
+    )
     folder = Path(step.context["cache"]) / f"uv-{version}"
     with FileLock(f"{folder}.lock"):
         if not (folder / "uv").exists():

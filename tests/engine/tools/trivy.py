@@ -21,12 +21,21 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-# Set to anything, it makes every database repository unreachable.
+# Names the database repositories that are out of reach, with a space between them; "all" are all.
 UNREACHABLE = "ENGINE_TRIVY_UNREACHABLE"
 SEVERITIES = ["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
 SARIF_LEVELS = {"CRITICAL": "error", "HIGH": "error", "MEDIUM": "warning"}
 # The settings of trivy.yaml that this knows; Trivy passes over others without a word.
-SETTINGS = {"severity", "ignorefile", "scan", "db"}
+SETTINGS: dict[str, set[str]] = {
+    "severity": set(),
+    "ignorefile": set(),
+    "scan": {"scanners"},
+    "db": {"repository", "java-repository"},
+}
+DEFAULT_REPOSITORIES = [
+    "mirror.gcr.io/aquasec/trivy-db:2",
+    "ghcr.io/aquasecurity/trivy-db:2",
+]
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,11 @@ def settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8")) or {}
-    if unknown := found.keys() - SETTINGS:
+    unknown = found.keys() - SETTINGS.keys()
+    for name, below in found.items():
+        if isinstance(below, dict):
+            unknown |= below.keys() - SETTINGS.get(name, set())
+    if unknown:
         raise Fatal(f"the stand-in for Trivy does not know the settings {unknown}")
     return found
 
@@ -80,9 +93,12 @@ def packages(path: Path) -> list[dict[str, str]] | None:
     return found
 
 
-def vulnerabilities(found: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Look the packages up."""
-    if os.environ.get(UNREACHABLE):
+def vulnerabilities(
+    found: list[dict[str, str]], repositories: list[str]
+) -> list[dict[str, str]]:
+    """Look the packages up, in the first database that can be had."""
+    down = os.environ.get(UNREACHABLE, "").split()
+    if all(name in down or "all" in down for name in repositories):
         raise Fatal(
             "init error: DB error: failed to download vulnerability DB: OCI artifact error: "
             "failed to download artifact from any source"
@@ -116,11 +132,11 @@ def ignored(path: Path) -> set[str]:
     return {
         entry["id"]
         for entry in entries or []
-        if "expired_at" not in entry or entry["expired_at"] >= today
+        if "expired_at" not in entry or entry["expired_at"] > today
     }
 
 
-def scan(options: argparse.Namespace) -> dict[str, Any]:
+def scan(options: argparse.Namespace, configured: dict[str, Any]) -> dict[str, Any]:
     """Give the report for a folder."""
     target = Path(options.target)
     if not target.is_dir():
@@ -130,16 +146,19 @@ def scan(options: argparse.Namespace) -> dict[str, Any]:
         "ArtifactName": str(target),
         "ArtifactType": "filesystem",
     }
+    repositories = configured.get("db", {}).get("repository", DEFAULT_REPOSITORIES)
     found = packages(target)
+    known = vulnerabilities(found or [], repositories)
     if found is None:
-        vulnerabilities([])
         return report
+    if "vuln" not in configured.get("scan", {}).get("scanners", ["vuln", "secret"]):
+        known = []
     result = {
         "Target": "requirements.txt",
         "Class": "lang-pkgs",
         "Type": "pip",
         "Packages": found,
-        "Vulnerabilities": vulnerabilities(found),
+        "Vulnerabilities": known,
     }
     return report | {"Results": [result]}
 
@@ -231,7 +250,7 @@ def run(options: argparse.Namespace) -> int:
     if options.command == "convert":
         report = json.loads(Path(options.target).read_text("utf-8"))
     else:
-        report = scan(options)
+        report = scan(options, configured)
     name = options.ignorefile or configured.get("ignorefile") or ".trivyignore"
     filtered(report, asked, ignored(Path(name)))
     text = FORMATS[options.format](report)

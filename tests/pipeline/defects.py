@@ -130,12 +130,13 @@ class Defect:
 # ---- What is planted -------------------------------------------------------------------------------------------------
 
 HEAD = '"""Planted."""\n\n'
-SLEEPS = f'''{HEAD}import time
+SLEEPS = f'''{HEAD}import sys
+import time
 
 
 def main() -> None:
     """Answer nobody."""
-    print("planted output", flush=True)
+    print("planted output", file=sys.stderr, flush=True)
     time.sleep(60)
 '''
 STAYS = f'''{HEAD}import os

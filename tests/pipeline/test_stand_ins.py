@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -571,9 +572,19 @@ def test_a_download_refuses(why: str, inputs: Inputs, stored: Job) -> None:
     stored.refuses(DOWNLOAD, why, **inputs)
 
 
-@pytest.mark.parametrize("change", ["1.txt", "more.txt"])
-def test_a_tampered_artifact_is_noticed(change: str, stored: Job) -> None:
-    (stored.folder / "artifacts/part-one" / change).write_text("else", "utf-8")
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda folder: (folder / "1.txt").write_text("else", "utf-8"),
+        lambda folder: (folder / "more.txt").touch(),
+        lambda folder: (folder / "1.txt").rename(folder / "other.txt"),
+        lambda folder: (folder / "1.txt").unlink(),
+    ],
+)
+def test_a_tampered_artifact_is_noticed(
+    tamper: Callable[[Path], object], stored: Job
+) -> None:
+    tamper(stored.folder / "artifacts/part-one")
     why = "The digest of part-one is not what was uploaded"
     stored.refuses(DOWNLOAD, why, name="part-one")
     stored.refuses(DOWNLOAD, why)
@@ -585,6 +596,14 @@ def test_a_tampered_artifact_is_noticed(change: str, stored: Job) -> None:
     ):
         used = stored.use(DOWNLOAD, name="part-one", digest_mismatch=mismatch)
         assert used.said == f"{said}Total of 1 artifact(s) downloaded\n"
+
+
+def test_a_wildcard_does_not_stand_for_a_dot_at_the_beginning(stored: Job) -> None:
+    stored.write("file")
+    stored.use(UPLOAD, name=".dotted", path="file")
+    assert ".dotted" not in stored.use(DOWNLOAD, pattern="*").record["names"]
+    assert stored.use(DOWNLOAD, pattern=".*").record["names"] == [".dotted"]
+    assert ".dotted" in stored.use(DOWNLOAD).record["names"]
 
 
 def test_what_is_uploaded_comes_back_without_its_permissions(job: Job) -> None:
@@ -658,13 +677,16 @@ def test_a_restore_finds_the_right_cache(
 
 @pytest.mark.parametrize("action", [CACHE, RESTORE])
 def test_a_cache_brings_back_folders_and_files(action: str, job: Job) -> None:
-    job.write("data/deep/a", "single", "../home/.cache/tool/b")
-    paths = "data\n\nsingle\n~/.cache/tool\nmissing"
+    job.write("single", "other", "data/deep/a", "../home/.cache/tool/b")
+    (job.workspace / "data/link").symlink_to("deep/a")
+    paths = "single\n\nother\ndata\n~/.cache/tool\nmissing"
     job.use(SAVE, path=paths, key="k")
     (job.folder / "home/.cache/tool/b").write_text("newer", "utf-8")
     replace_workspace(job).write("data/c")
     assert job.use(action, path=paths, key="k").outputs["cache-hit"] == "true"
-    assert below(job.workspace) == ["data/c", "data/deep/a", "single"]
+    names = ["data/c", "data/deep/a", "data/link", "other", "single"]
+    assert below(job.workspace) == names
+    assert (job.workspace / "data/link").readlink() == Path("deep/a")
     back = (job.folder / "home/.cache/tool/b").read_text("utf-8")
     assert back == "../home/.cache/tool/b"
 
@@ -989,6 +1011,7 @@ def test_a_version_of_uv_that_cannot_be_had_is_an_error(job: Job) -> None:
 def test_trivy_is_put_on_path(job: Job) -> None:
     used = job.use(TRIVY, version="v0.74.0", cache="true")
     assert used.path == str(job.folder / "trivy")
+    assert used.record["inputs"]["version"] == "v0.74.0"
     for version in ("0.74.0", "v0.74", "latest"):
         job.refuses(TRIVY, "versions begin with v", version=version)
     job.refuses(TRIVY, "versions begin with v")
@@ -1054,6 +1077,15 @@ def test_code_scanning_takes_results_from_a_token_that_may(
 ) -> None:
     scanner.permissions["security-events"] = held
     scanner.refuses(SARIF, f"security-events is {held}", sarif_file="a.sarif")
+
+
+def test_code_scanning_asks_which_run_of_a_private_repository_it_is(
+    scanner: Job,
+) -> None:
+    scanner.changed["private"] = True
+    scanner.refuses(SARIF, "actions is none, not read", sarif_file="a.sarif")
+    scanner.permissions["actions"] = "read"
+    assert scanner.use(SARIF, sarif_file="a.sarif").record["tools"] == ["Trivy"]
 
 
 @pytest.mark.parametrize(
@@ -1155,9 +1187,10 @@ def test_an_attestation_names_each_subject_with_its_digest(job: Job) -> None:
     }
     assert used.record["subjects"] == digests
     bundle = Path(used.outputs["bundle-path"])
-    assert bundle.parent == job.folder / "temporary"
+    assert bundle == job.folder / "temporary/attestation.json"
     statement = json.loads(bundle.read_text("utf-8"))
     assert {s["name"]: s["digest"]["sha256"] for s in statement["subject"]} == digests
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
     assert used.outputs["attestation-url"].endswith(used.outputs["attestation-id"])
 

@@ -36,11 +36,17 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[REAL_ACTIONS] = real
 
 
+def pythons(answers: Mapping[str, Any]) -> list[str]:
+    """Give the Pythons that a project with these answers is tested on, oldest first."""
+    found: list[str] = answers.get(
+        "python_versions", QUESTIONS["python_versions"]["default"]
+    )
+    return found
+
+
 def missing_pythons(answers: Mapping[str, Any]) -> list[str]:
-    """Give the Pythons that a project with these answers is tested on and this machine has not."""
-    default = QUESTIONS["python_versions"]["default"]
-    asked = answers.get("python_versions", default)
-    return [version for version in asked if interpreter(version) is None]
+    """Give those Pythons that this machine has not."""
+    return [version for version in pythons(answers) if interpreter(version) is None]
 
 
 def require_pythons(answers: Mapping[str, Any]) -> None:
@@ -70,9 +76,9 @@ def locked(render: Renderer, shared: Path) -> Callable[..., Path]:
                 partial = place.with_suffix(".partial")
                 shutil.rmtree(partial, ignore_errors=True)
                 made = rendered.workable(partial)
-                # A lock is the same whichever Python makes it; the project's own may not be here.
-                lock = [tool("uv"), "lock", "--quiet", "--python=3.12"]
-                run(lock, cwd=made)
+                # A lock is the same whichever Python makes it; the project's newest may not be here.
+                here = [v for v in pythons(answers) if interpreter(v)]
+                run([tool("uv"), "lock", "-q", f"--python={here[-1]}"], cwd=made)
                 run([tool("git"), "add", "--all"], cwd=made)
                 run([tool("git"), "commit", "-q", "--message=Lock"], cwd=made)
                 keep(made, place)

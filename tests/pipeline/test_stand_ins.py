@@ -627,7 +627,8 @@ def cached(job: Job, ref: str, key: str, **inputs: str) -> Used:
 
 
 SAVED = [
-    *((MAIN, "linux-1"), (MAIN, "linux-3"), (MAIN, "linux-2"), (MAIN, "mac-1")),
+    *((MAIN, "linux-1"), (MAIN, "linux-1-more"), (MAIN, "linux-3")),
+    *((MAIN, "linux-2"), (MAIN, "mac-1")),
     *((CHANGE, "linux-0"), (CHANGE, "own-1"), ("refs/pull/2/merge", "linux-9")),
 ]
 
@@ -643,6 +644,7 @@ SAVED = [
         (MAIN, "linux-7", "windows-", None),
         # The key itself is such a beginning.
         (MAIN, "linux", "mac-", "linux-2"),
+        # But the whole key goes before what only begins with it, however new.
         (MAIN, "linux-1", "mac-", "linux-1"),
         # Only the beginning counts.
         (MAIN, "1", "inux-\n-1", None),

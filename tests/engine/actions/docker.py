@@ -254,7 +254,7 @@ def version_of(step: StandIn, rule: dict[str, str]) -> str | None:
     ref: str = step.context["ref"]
     if rule["value"] or not ref.startswith(REFS["tag"]):
         return rule["value"] or None
-    return ref.removeprefix(REFS["tag"]).replace("/", "-")
+    return ref.removeprefix(REFS["tag"])
 
 
 def render(step: StandIn, pattern: str, parts: Mapping[str, object]) -> str:

@@ -71,17 +71,26 @@ def registry() -> Registry[Any]:
 def templates() -> list[tuple[re.Pattern[str], str]]:
     """Give each described path with the pattern of what fits it; paths with fewer variables come first."""
     paths = sorted(description()["paths"], key=lambda path: path.count("{"))
-    return [
-        (re.compile(re.sub(r"\\{[\w-]+\\}", "[^/]+", re.escape(path))), path)
-        for path in paths
-    ]
+    return [(pattern(path), path) for path in paths]
+
+
+def pattern(path: str) -> re.Pattern[str]:
+    """Give what fits a described path; a few of its variables may hold slashes."""
+    methods = description()["paths"][path].values()
+    described = [resolve(p) for method in methods for p in method.get("parameters", [])]
+    long = {p["name"] for p in described if p.get("x-multi-segment")}
+
+    def value(variable: re.Match[str]) -> str:
+        return ".+" if variable[1] in long else "[^/]+"
+
+    return re.compile(re.sub(r"\\{([\w-]+)\\}", value, re.escape(path)))
 
 
 def operation(method: str, path: str) -> Operation:
     """Give what GitHub describes for a request; raises Contradiction where it describes no such thing."""
-    for pattern, template in templates():
+    for fitting, template in templates():
         found = description()["paths"][template].get(method.lower())
-        if found and pattern.fullmatch(path):
+        if found and fitting.fullmatch(path):
             return Operation(template, method, found)
     raise Contradiction(f"GitHub's API has no {method} {path}")
 

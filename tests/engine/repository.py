@@ -212,13 +212,41 @@ class Repository:
         del event.payload["repository"]["private"]
         return event
 
-    def dispatched(self, **inputs: Any) -> Event:
-        """Start a workflow by hand on main."""
-        return self._on_main("workflow_dispatch", ref=MAIN, inputs=inputs)
+    def dispatched(self, ref: str = MAIN, **inputs: Any) -> Event:
+        """Start a workflow by hand, on main or on another full ref."""
+        commit = self.ask("rev-parse", f"{ref}^{{commit}}")
+        texts = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in inputs.items()
+        }
+        payload = self._payload(ref=ref, inputs=texts)
+        return Event("workflow_dispatch", commit, ref, payload)
+
+    def next_dispatch(self) -> tuple[str, Event]:
+        """Take the workflow that was started first through the API; gives its file and the event."""
+        first = self.dispatches.pop(0)
+        return first.workflow, self.dispatched(first.ref, **first.inputs)
+
+    def tag(self, name: str, commit: str = "main") -> Event:
+        """Push a tag; where it is there already, say again that it was pushed."""
+        ref = f"refs/tags/{name}"
+        if self.object_of(ref) is None:
+            self.ask("update-ref", ref, self.ask("rev-parse", commit))
+        pushed = self.ask("rev-parse", f"{ref}^{{commit}}")
+        return Event("push", pushed, ref, self._payload(ref=ref))
 
     def protection_changed(self) -> Event:
         """Change the protection of main."""
         return self._on_main("branch_protection_rule", action="edited")
+
+    def publish_by_hand(self, tag: str) -> None:
+        """Make a release in the web page, as a person does: without files."""
+        from engine.github import bodies
+
+        release = bodies.release(
+            self.full_name, 1 + len(self.releases), {"tag_name": tag}
+        )
+        self.releases.append(release | {"immutable": self.immutable_releases})
 
     def pull_request(
         self,

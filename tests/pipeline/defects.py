@@ -236,7 +236,6 @@ DEFECTS = [
             f'{HEAD}import sys\n\n\ndef test_planted() -> None:\n    """Fail on old ones."""\n    assert sys.version_info >= (3, 12)\n',
         ),
         answers={"kind": "library"},
-        affects=CODE,
     ),
     defect(
         "the console command leads nowhere",
@@ -287,21 +286,18 @@ DEFECTS = [
         {MISTAKES, HOOKS},
         "E741",
         write(f"{PACKAGE}/planted.py", f"{HEAD}l = 1\n"),
-        affects=CODE,
     ),
     defect(
         "code that is not formatted",
         {FORMAT, HOOKS},
         "planted.py",
         write(f"{PACKAGE}/planted.py", f"{HEAD}A = {{ 'b':1 }}\n"),
-        affects=CODE,
     ),
     defect(
         "types that do not agree",
         {TYPES, HOOKS},
         "Incompatible types in assignment",
         write(f"{PACKAGE}/planted.py", f'{HEAD}A: int = "text"\n'),
-        affects=CODE,
     ),
     defect(
         "the lock file is out of date",
@@ -360,7 +356,6 @@ DEFECTS = [
             write(f"{PACKAGE}/one.py", f"{HEAD}A = 1\n"),
             write(f"{PACKAGE}/two.py", f"{HEAD}A = 1\n"),
         ),
-        affects=CODE,
     ),
     defect(
         "the package says another version than its metadata",
@@ -417,7 +412,6 @@ DEFECTS = [
             'html.directory = "htmlcov"',
             'html.directory = "htmlcov"\nxml.output = "other.xml"',
         ),
-        affects=CODE,
     ),
     defect(
         "GitHub takes no comment",

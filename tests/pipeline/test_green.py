@@ -35,7 +35,12 @@ def test_scenario(
     scenario.prepare(here)
     event = scenario.happens(here)
     result = execute(
-        here, scenario.workflow, event, scenario=scenario.id, **scenario.variables
+        here,
+        scenario.workflow,
+        event,
+        scenario=scenario.id,
+        system=scenario.system,
+        **scenario.variables,
     )
     assert result.red == set(), result.failures
     assert result.results == {job: scenario.result_of(job) for job in result.results}

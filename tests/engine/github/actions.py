@@ -53,9 +53,8 @@ def start_workflow(here: Repository, call: Call, file: str) -> None:
             raise Refusal(
                 422, f"Provided value {value!r} for input {key!r} is no option"
             )
-        if described.get("type") == "boolean":
-            value = str(value).lower() == "true"
-        inputs[key] = value
+        # An event holds every input as a text.
+        inputs[key] = str(value).lower() if isinstance(value, bool) else str(value)
     here.dispatches.append(Dispatch(name, ref, inputs))
 
 

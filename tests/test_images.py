@@ -4,6 +4,7 @@ import json
 import socket
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,9 @@ def test_source_changes_keep_the_dependency_layers(
 
     def change(project: Path) -> None:
         source = next(project.glob("src/*/cli.py"))
-        source.write_text(source.read_text("utf-8") + "# changed\n", "utf-8")
+        # Not what an earlier run may have changed it to: its layers are kept.
+        mark = f"# changed {uuid.uuid4()}\n"
+        source.write_text(source.read_text("utf-8") + mark, "utf-8")
 
     steps = []
     for changed in (lambda project: None, change):

@@ -66,7 +66,8 @@ def note(result: Result, scenario: str | None = None) -> None:
         for step in job.steps
         if step.command and step.outcome != SKIPPED
     ]
-    text = json.dumps({"scenario": scenario, "steps": steps})
+    noted = {"scenario": scenario, "steps": steps, "edits": result.edits}
+    text = json.dumps(noted)
     (folder() / f"{uuid.uuid4().hex}.json").write_text(text, "utf-8")
 
 
@@ -84,6 +85,12 @@ def add_up() -> tuple[dict[str, Executions], Counter[str]]:
             executions.red += outcome == FAILURE
             executions.systems.add(system)
     return found, scenarios
+
+
+def edits() -> list[str]:
+    """Give what was changed in the workflows under test, each once."""
+    noted = (json.loads(p.read_text("utf-8")) for p in folder().glob("*.json"))
+    return sorted({edit for note_ in noted for edit in note_["edits"]})
 
 
 def uncovered(executed: dict[str, Executions], steps: Iterable[str]) -> list[str]:

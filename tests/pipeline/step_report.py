@@ -71,6 +71,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         executed, _ = step_coverage.add_up()
         terminalreporter.section("Steps of the workflows")
         terminalreporter.write(step_coverage.table(executed, steps()))
+        for edit in step_coverage.edits():
+            terminalreporter.line(f"Edited for the run: {edit}")
         terminalreporter.line(f"Step coverage: {found[1]}")
 
 

@@ -10,7 +10,7 @@ import pytest
 from engine.fixtures import Execute, MakeRepository
 from engine.repository import MAIN, Dispatch, Event, Repository
 from engine.result import FAILURE, SKIPPED, SUCCESS, Result
-from planting import Plant, all_of, append, write
+from planting import Plant, append, write
 from scenarios import SMALL
 
 SHIPPED = SMALL | {"docker": True}
@@ -19,11 +19,10 @@ STARTED = [
     Dispatch("publish.yml", TAG, {"index": "pypi"}),
     Dispatch("docker.yml", TAG, {}),
 ]
-# Gates that end at once and build for real: what they find out is shown elsewhere.
-FAST_GATES: Plant = all_of(
-    write(
-        ".github/workflows/tests.yml",
-        """\
+# Tests that end at once: what they find out is shown elsewhere.
+FAST_TESTS: Plant = write(
+    ".github/workflows/tests.yml",
+    """\
 # Stands in for the tests.
 # Locally: true
 name: Tests
@@ -39,7 +38,6 @@ jobs:
       - name: Pass
         run: "true"
 """,
-    ),
 )
 
 
@@ -115,7 +113,7 @@ def test_a_tag_becomes_a_release(shipped: Repository, release: Release) -> None:
 def test_notes_tell_what_changed_since_the_release_before(
     shipped: Repository, release: Release
 ) -> None:
-    shipped.commit(FAST_GATES, "main", "Rest")
+    shipped.commit(FAST_TESTS, "main", "Rest")
     release(shipped, shipped.tag("v1.2.0"))
     notes = shipped.releases[0]["body"]
     headings = [line for line in notes.splitlines() if line.startswith("#")]
@@ -134,7 +132,7 @@ def test_notes_tell_what_changed_since_the_release_before(
 
 
 def test_a_pre_release_is_one_on_github(shipped: Repository, release: Release) -> None:
-    shipped.commit(FAST_GATES, "main")
+    shipped.commit(FAST_TESTS, "main")
     result = release(shipped, shipped.tag("v1.2.0rc1"))
     assert result.red == set(), result.failures
     (made,) = shipped.releases
@@ -147,7 +145,7 @@ def test_one_click_on_main_tags_and_releases(
     shipped: Repository, release: Release
 ) -> None:
     """The run on main makes the tag and starts the release of it, which it leaves a draft if asked to."""
-    shipped.commit(FAST_GATES, "main")
+    shipped.commit(FAST_TESTS, "main")
     first = release(shipped, shipped.dispatched(version="1.2.0", draft=True))
     assert first.results["tag"] == SUCCESS, first.failures
     assert {r for job, r in first.results.items() if job != "tag"} == {SKIPPED}
@@ -168,7 +166,7 @@ def test_the_first_release_and_one_off_main(
 ) -> None:
     """Without a release before, all commits are told; a tag that is not on main is allowed, and said."""
     here = repository(**SHIPPED | {"docker": False, "pypi": False})
-    here.commit(FAST_GATES, "side", "Go aside")
+    here.commit(FAST_TESTS, "side", "Go aside")
     result = release(here, here.tag("v0.1.0", "side"))
     assert result.red == set(), result.failures
     notes = here.releases[0]["body"]
@@ -185,7 +183,7 @@ def test_a_private_repository_has_digests_in_place_of_provenance(
     repository: MakeRepository, release: Release
 ) -> None:
     here = repository(private=True, **SHIPPED)
-    here.commit(FAST_GATES, "main")
+    here.commit(FAST_TESTS, "main")
     result = release(here, here.tag("v1.2.0"))
     assert result.red == set(), result.failures
     assert result.results["provenance"] == SKIPPED
@@ -247,7 +245,7 @@ def test_an_immutable_release_by_hand_is_refused(
     shipped: Repository, release: Release
 ) -> None:
     """GitHub takes no more files there; the message says what to do in place of that."""
-    shipped.commit(FAST_GATES, "main")
+    shipped.commit(FAST_TESTS, "main")
     event = shipped.tag("v1.2.0")
     shipped.publish_by_hand("v1.2.0")
     result = release(shipped, event)
@@ -284,7 +282,7 @@ def test_a_release_survives_being_cut_off(
 ) -> None:
     """The first run is cut off behind its first change, the next behind its second, and so on: the end is the same."""
     undisturbed = repository(**SHIPPED)
-    undisturbed.commit(FAST_GATES, "main")
+    undisturbed.commit(FAST_TESTS, "main")
     release(undisturbed, undisturbed.tag("v1.2.0"))
     here = Repository(tmp_path / "cut", undisturbed.git)
     event = here.tag("v1.2.0")

@@ -78,7 +78,9 @@ def happen(trial: Trial, repository: Repository) -> Event:
     if defect.pull_request or trial.fork:
         assert defect.plant
         return repository.pull_request(defect.plant, FORK if trial.fork else MEMBER)
-    return repository.push(defect.plant)
+    pushed = repository.push(defect.plant)
+    # It listens to no push.
+    return repository.dispatched() if trial.workflow == APART else pushed
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.id)

@@ -207,7 +207,8 @@ def test_table(library: Project) -> None:
     assert outcome.returncode == 0
     lines = outcome.stdout.splitlines()
     assert len(lines) == len(INSTALLED + CHECKOUT)
-    assert re.fullmatch(r"ok +metadata +demo-api 1\.2\.3", lines[0])
+    said = r"ok +metadata +demo-api 1\.2\.3 on \w+ [\w.+]+, \w+"
+    assert re.fullmatch(said, lines[0])
     summary = library.summary.read_text(encoding="utf-8")
     assert summary.startswith(
         "| check | result | detail |\n|---|---|---|\n| metadata |"

@@ -559,7 +559,8 @@ def test_cannot_be_shown(): unproven("Python 9.9: no interpreter")
 def report(folder: Path, require_all: str) -> tuple[int, str]:
     """Run a suite of two tests, one without its tool and one that nothing can run, under this suite's conftest."""
     (folder / "test_sample.py").write_text(NEEDS_A_TOOL, "utf-8")
-    tests = str(ROOT / "tests")
+    tests = ROOT / "tests"
+    paths = os.pathsep.join([str(tests), str(tests / "pipeline")])
     done = run(
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs"),
@@ -567,7 +568,7 @@ def report(folder: Path, require_all: str) -> tuple[int, str]:
             str(folder / "test_sample.py"),
         ],
         cwd=folder,
-        env={"REQUIRE_ALL": require_all, "PYTHONPATH": tests},
+        env={"REQUIRE_ALL": require_all, "PYTHONPATH": paths},
         check=False,
     )
     return done.returncode, done.stdout

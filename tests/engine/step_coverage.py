@@ -34,14 +34,18 @@ class Executions:
     systems: set[str] = field(default_factory=set)
 
 
-def begin() -> None:
-    """Choose the folder for the notes of this run."""
-    os.environ.setdefault(VARIABLE, tempfile.mkdtemp(prefix="pipeline-steps-"))
+def begin() -> bool:
+    """Choose the folder for the notes of this run; tells whether this process began it, and so has to end it."""
+    if VARIABLE in os.environ:
+        return False
+    os.environ[VARIABLE] = tempfile.mkdtemp(prefix="pipeline-steps-")
+    return True
 
 
 def end() -> None:
     """Remove the notes of this run."""
     shutil.rmtree(folder(), ignore_errors=True)
+    del os.environ[VARIABLE]
 
 
 def folder() -> Path:

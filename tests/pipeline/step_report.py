@@ -54,20 +54,26 @@ def judge() -> tuple[bool, str] | None:
     return found
 
 
-def pytest_configure() -> None:
+# Whether this process began the run; one that a test starts inside of it did not.
+BEGAN = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Choose where the processes of this run write down what they ran."""
-    step_coverage.begin()
+    config.stash[BEGAN] = step_coverage.begin()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the run where all scenarios ran and a step did not."""
-    if not hasattr(session.config, "workerinput") and (found := judge()) and found[0]:
+    if session.config.stash[BEGAN] and (found := judge()) and found[0]:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Show the table and the verdict."""
-    if found := judge():
+    if config.stash[BEGAN] and (found := judge()):
         executed, _ = step_coverage.add_up()
         terminalreporter.section("Steps of the workflows")
         terminalreporter.write(step_coverage.table(executed, steps()))
@@ -78,5 +84,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Take the notes away."""
-    if not hasattr(config, "workerinput"):
+    if config.stash[BEGAN]:
         step_coverage.end()

@@ -11,7 +11,7 @@ import select
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,24 +33,27 @@ BUNDLE_VARIABLES = (
 
 
 @contextmanager
-def serving(
-    application: Any, hosts: list[str], folder: Path
-) -> Iterator[dict[str, str]]:
-    """Serve a WSGI application in the place of some hosts, as long as the context lasts.
+def serving(applications: Mapping[str, Any], folder: Path) -> Iterator[dict[str, str]]:
+    """Serve WSGI applications in the place of some hosts, as long as the context lasts.
 
     Args:
-        application: What answers.
-        hosts: The names of the hosts that it stands in for.
+        applications: What answers for which host.
         folder: Where the certificates are written.
 
     Returns:
         The variables that lead programs there.
     """
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        host = environ["HTTP_HOST"].partition(":")[0]
+        found: Iterable[bytes] = applications[host](environ, start_response)
+        return found
+
     authority = trustme.CA()
-    certificate = authority.issue_cert(*hosts)
+    certificate = authority.issue_cert(*applications)
     with certificate.private_key_and_cert_chain_pem.tempfile() as pem:
-        server = ThreadedWSGIServer(LOOPBACK, 0, application, ssl_context=(pem, pem))
-    proxy = Proxy(dict.fromkeys(hosts, server.server_port))
+        server = ThreadedWSGIServer(LOOPBACK, 0, answer, ssl_context=(pem, pem))
+    proxy = Proxy(dict.fromkeys(applications, server.server_port))
     bundle = folder / "authorities.pem"
     known = Path(os.environ.get("SSL_CERT_FILE") or certifi.where())
     bundle.write_bytes(known.read_bytes() + authority.cert_pem.bytes())

@@ -171,7 +171,7 @@ def run_workflow(
         *secrets(repository, event),
         *([f"--matrix=os:{system}"] if system else []),
     ]
-    with network.serving(github, HOSTS, folder) as leading:
+    with network.serving(dict.fromkeys(HOSTS, github), folder) as leading:
         environment = {
             **runner(runner_folder),
             **leading,

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,13 @@ PYTHONS: list[str] = list(QUESTIONS["python_versions"]["choices"].values())
 PROJECT_NAME = "Sample Project"
 
 INSTALL = {
-    "buildah": "apt install buildah",
+    "bash": "apt install bash",
     "check-jsonschema": "uv sync",
     "chroot": "apt install coreutils",
     "debootstrap": "apt install debootstrap",
-    "bash": "apt install bash",
+    "docker": "apt install docker.io",
+    "docker-registry": "apt install docker-registry",
+    "dockerd": "apt install docker.io",
     "flock": "apt install util-linux",
     "gh": "apt install gh",
     "git": "apt install git",
@@ -48,7 +51,10 @@ INSTALL = {
     "jq": "apt install jq",
     "node": "apt install nodejs",
     "npm": "apt install npm",
-    "podman": "apt install podman runc",
+    "root": "only root may start Docker's engine",
+    "runc": "apt install runc",
+    "setpriv": "apt install util-linux",
+    "tar": "apt install tar",
     "taskset": "apt install util-linux",
     "uv": "pip install uv",
     "uvx": "pip install uv",
@@ -118,21 +124,40 @@ def uv_tools(folder: Path) -> dict[str, str]:
     return {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder)}
 
 
-def go_tool(package: str, version: str) -> str:
+def go_tool(package: str, version: str, *, with_replacements: bool = False) -> str:
     """Give the path of a tool written in Go, built once into a cache outside this repository.
 
     Args:
         package: Its import path, for example github.com/rhysd/actionlint/cmd/actionlint.
         version: Its exact version, for example v1.7.12.
+        with_replacements: Whether its module replaces some of what it needs: `go install` refuses such a one, so it is
+            built as a dependency, without them.
     """
     name = package.rsplit("/", 1)[-1]
     folder = cache_folder() / f"{name}-{version}"
     with FileLock(f"{folder}.lock"):
         if not (found := shutil.which(name, path=folder)):
-            run([go(), "install", f"{package}@{version}"], env={"GOBIN": str(folder)})
+            if with_replacements:
+                build_as_dependency(package, version, folder / name)
+            else:
+                run(
+                    [go(), "install", f"{package}@{version}"],
+                    env={"GOBIN": str(folder)},
+                )
             found = shutil.which(name, path=folder)
     assert found
     return found
+
+
+def build_as_dependency(package: str, version: str, file: Path) -> None:
+    """Build a package of Go from a module that needs nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        for command in (
+            ["mod", "init", "tools"],
+            ["get", f"{package}@{version}"],
+            ["build", "-o", str(file), package],
+        ):
+            run([go(), *command], cwd=Path(folder))
 
 
 def run(

@@ -287,7 +287,7 @@ INVALID: dict[str, list[tuple[str, str]]] = {
         ("nope", "type yes or no"),
         ("2", "type yes or no"),
     ],
-    "docker": [("podman", "type yes or no")],
+    "docker": [("maybe", "type yes or no")],
     "coverage_threshold": [
         ("-1", "0 to 100"),
         ("101", "0 to 100"),

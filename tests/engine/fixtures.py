@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 from harness import QUESTIONS, Renderer, interpreter, keep, run, tool, unproven
 
-from engine import step_coverage
+from engine import containers, step_coverage
 from engine.actions.catalogue import REAL_ACTIONS
 from engine.repository import Event, Repository
 from engine.result import Result
@@ -56,11 +56,12 @@ def require_pythons(answers: Mapping[str, Any]) -> None:
 
 
 @pytest.fixture(scope="session")
-def runner_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of the runner's tools."""
+def runner_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the folder of the runner's tools; ends what they started."""
     if sys.platform != "linux":
         unproven("workflows are run on Linux alone")
-    return tmp_path_factory.mktemp("runner")
+    yield tmp_path_factory.mktemp("runner")
+    containers.stop()
 
 
 @pytest.fixture(scope="session")

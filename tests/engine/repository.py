@@ -137,6 +137,11 @@ class Repository:
         """Where the files of releases are kept."""
         return self.folder / "assets"
 
+    @property
+    def images(self) -> Path:
+        """Where the registry keeps its images."""
+        return self.folder / "images"
+
     def is_cut_off(self) -> bool:
         """Tell whether the connection to the API has been cut."""
         return self.cut_off_after is not None and self.changes >= self.cut_off_after

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from filelock import FileLock
 from harness import PYTHONS, cache_folder, go, interpreter, run, tool, uv_tools
 from policy import DATA, VERSIONS
 
-from engine import act, network, openapi, under_test
+from engine import act, containers, network, openapi, registry, under_test
 from engine.actions.catalogue import NETWORK, REAL_ACTIONS, make_folders
 from engine.github.server import HOSTS, GitHub
+from engine.registry import Registry
 from engine.repository import Event, Repository
 from engine.result import FAILURE, Result, read
 
@@ -171,7 +173,12 @@ def run_workflow(
         *secrets(repository, event),
         *([f"--matrix=os:{system}"] if system else []),
     ]
-    with network.serving(dict.fromkeys(HOSTS, github), folder) as leading:
+    with ExitStack() as stack:
+        applications: dict[str, Any] = dict.fromkeys(HOSTS, github)
+        if has_images := under_test.uses_docker(involved):
+            port = stack.enter_context(containers.registry(repository.images))
+            applications[registry.HOST] = Registry(repository, grants, token, port)
+        leading = stack.enter_context(network.serving(applications, folder))
         environment = {
             **runner(runner_folder),
             **leading,
@@ -179,6 +186,11 @@ def run_workflow(
             "ENGINE_CONTEXT": str(context),
             "ENGINE_TURN": str(folder / "turn"),
         }
+        if has_images:
+            docker = containers.docker()
+            path = f"{docker.folder / 'bin'}:{environment['PATH']}"
+            environment |= {**docker.environment, "PATH": path}
+            stack.enter_context(containers.builder(docker.folder, environment))
         try:
             done = act.execute(project, arguments, environment, folder / "workspaces")
         except subprocess.TimeoutExpired as late:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,16 @@ def called(workflow: Workflow, everything: dict[str, Workflow]) -> Iterator[Work
     for job in workflow.data["jobs"].values():
         if job.get("uses", "").startswith(LOCAL):
             yield from called(everything[job["uses"].removeprefix(LOCAL)], everything)
+
+
+def uses_docker(workflows: Iterable[Workflow]) -> bool:
+    """Tell whether a job of these workflows uses an action of Docker's."""
+    return any(
+        step.get("uses", "").startswith("docker/")
+        for workflow in workflows
+        for job in workflow.jobs.values()
+        for step in job.get("steps", [])
+    )
 
 
 def check(workflow: Workflow, everything: dict[str, Workflow]) -> None:
@@ -101,6 +111,21 @@ def grants(workflow: Workflow, everything: dict[str, Workflow]) -> Grants:
                     for permission, level in asked.items()
                 }
     return found
+
+
+def permissions_of(token: str, secret: str, grants: Grants) -> dict[str, str] | None:
+    """Give what a job's token may do; None where it is none of this run's.
+
+    Args:
+        token: What was shown. It names workflow and job, see tools/step.sh.
+        secret: The part that all tokens of the run begin with.
+        grants: What each job may do.
+    """
+    begins, _, rest = token.partition("@")
+    for (workflow, job), permissions in grants.items():
+        if begins == secret and rest == f"{workflow.replace(' ', '_')}@{job}":
+            return permissions
+    return None
 
 
 def read_only(permissions: dict[str, str]) -> dict[str, str]:

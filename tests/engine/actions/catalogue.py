@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.actions import artifacts, cache, checkout, docker, provenance, scanners, uv
+from engine.actions import (
+    artifacts,
+    buildx,
+    cache,
+    checkout,
+    docker,
+    provenance,
+    scanners,
+    uv,
+)
 from engine.actions.stand_in import StandIn
 
 Work = Callable[[StandIn], None]
@@ -34,7 +43,10 @@ STAND_INS = {
     "aquasecurity/setup-trivy": Phases(scanners.set_up_trivy),
     "astral-sh/setup-uv": Phases(uv.set_up),
     "codecov/codecov-action": Phases(scanners.send_coverage),
+    "docker/build-push-action": Phases(buildx.build_push),
+    "docker/login-action": Phases(buildx.log_in, buildx.log_out),
     "docker/metadata-action": Phases(docker.metadata),
+    "docker/setup-buildx-action": Phases(buildx.set_up),
     "github/codeql-action/upload-sarif": Phases(scanners.upload_sarif),
     "ossf/scorecard-action": Phases(scanners.score),
 }

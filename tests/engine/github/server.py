@@ -14,7 +14,7 @@ from engine import openapi
 from engine.github import actions, issues, releases
 from engine.github.call import JSON, Call, Refusal, body_of
 from engine.repository import Repository
-from engine.under_test import Grants
+from engine.under_test import Grants, permissions_of
 
 HOSTS = ["api.github.com", "uploads.github.com"]
 
@@ -91,13 +91,10 @@ class GitHub:
     def _permissions(self, request: Request) -> dict[str, str]:
         """Give what the token may do, which names workflow and job (see tools/step.sh)."""
         given = request.headers.get("Authorization", "").rpartition(" ")[2]
-        secret, _, rest = given.partition("@")
-        workflow, _, job = rest.partition("@")
-        for (name, known), permissions in self.grants.items():
-            is_it = (name.replace(" ", "_"), known) == (workflow, job)
-            if is_it and secret == self.token:
-                return permissions
-        raise Refusal(401, "Bad credentials")
+        held = permissions_of(given, self.token, self.grants)
+        if held is None:
+            raise Refusal(401, "Bad credentials")
+        return held
 
 
 def cut_off(environ: dict[str, Any]) -> Iterable[bytes]:

@@ -1,4 +1,6 @@
-"""Stands in for Trivy 0.74, where it cannot be installed: finds hand-written vulnerabilities in a real requirements file.
+"""Stands in for Trivy 0.74, where it cannot be installed: finds hand-written vulnerabilities in what is really there.
+
+That is a requirements file, or the Python distributions of an image.
 
 It takes the flags and settings that Trivy documents, and no others. What it knows about packages is DATABASE.
 """
@@ -10,6 +12,7 @@ import datetime
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,12 +43,13 @@ DEFAULT_REPOSITORIES = [
 
 @dataclass(frozen=True)
 class Vulnerability:
-    """An entry of the database: versions below `fixed` are vulnerable."""
+    """An entry of the database: versions below `below` are vulnerable; that is the fixed one where there is a fix."""
 
     id: str
     package: str
-    fixed: str
+    below: str
     severity: str
+    fixed: bool = True
 
 
 # Hand-written from public advisories, so that each severity can be planted; a real database says more.
@@ -54,6 +58,8 @@ DATABASE = [
     Vulnerability("CVE-2019-10906", "jinja2", "2.10.1", "HIGH"),
     Vulnerability("CVE-2024-35195", "requests", "2.32.0", "MEDIUM"),
     Vulnerability("CVE-2024-39689", "certifi", "2024.7.4", "LOW"),
+    # Disputed by the project, which will not mend it.
+    Vulnerability("CVE-2023-37276", "aiohttp", "3.8.5", "HIGH", fixed=False),
 ]
 
 
@@ -93,6 +99,22 @@ def packages(path: Path) -> list[dict[str, str]] | None:
     return found
 
 
+def packages_in_image(name: str) -> list[dict[str, str]]:
+    """Give the Python distributions that the image's own Python finds."""
+    code = (
+        "import importlib.metadata as m, json; "
+        "print(json.dumps([{'Name': d.name.lower(), 'Version': d.version} for d in m.distributions()]))"
+    )
+    line = ["docker", "run", "--rm", "--entrypoint=python", name, "-c", code]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Fatal(
+            f"image scan error: unable to find the specified image: {done.stderr}"
+        )
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    return found
+
+
 def vulnerabilities(
     found: list[dict[str, str]], repositories: list[str]
 ) -> list[dict[str, str]]:
@@ -112,14 +134,14 @@ def vulnerabilities(
             "VulnerabilityID": known.id,
             "PkgName": package["Name"],
             "InstalledVersion": package["Version"],
-            "FixedVersion": known.fixed,
+            "FixedVersion": known.below if known.fixed else "",
             "Severity": known.severity,
             "Title": "Hand-written for tests, not from a real database",
         }
         for package in found
         for known in DATABASE
         if package["Name"] == known.package
-        and Version(package["Version"]) < Version(known.fixed)
+        and Version(package["Version"]) < Version(known.below)
     ]
 
 
@@ -137,26 +159,32 @@ def ignored(path: Path) -> set[str]:
 
 
 def scan(options: argparse.Namespace, configured: dict[str, Any]) -> dict[str, Any]:
-    """Give the report for a folder."""
-    target = Path(options.target)
-    if not target.is_dir():
-        raise Fatal(f"scan error: {target}: no such file or directory")
-    report: dict[str, Any] = {
-        "SchemaVersion": 2,
-        "ArtifactName": str(target),
-        "ArtifactType": "filesystem",
-    }
+    """Give the report for a folder or an image."""
+    report: dict[str, Any] = {"SchemaVersion": 2, "ArtifactName": options.target}
     repositories = configured.get("db", {}).get("repository", DEFAULT_REPOSITORIES)
-    found = packages(target)
+    found: list[dict[str, str]] | None
+    if options.command == "image":
+        report["ArtifactType"] = "container_image"
+        target, kind = "Python", "python-pkg"
+        found = packages_in_image(options.target)
+    else:
+        report["ArtifactType"] = "filesystem"
+        target, kind = "requirements.txt", "pip"
+        folder = Path(options.target)
+        if not folder.is_dir():
+            raise Fatal(f"scan error: {folder}: no such file or directory")
+        found = packages(folder)
     known = vulnerabilities(found or [], repositories)
     if found is None:
         return report
     if "vuln" not in configured.get("scan", {}).get("scanners", ["vuln", "secret"]):
         known = []
+    if options.ignore_unfixed:
+        known = [v for v in known if v["FixedVersion"]]
     result = {
-        "Target": "requirements.txt",
+        "Target": target,
         "Class": "lang-pkgs",
-        "Type": "pip",
+        "Type": kind,
         "Packages": found,
         "Vulnerabilities": known,
     }
@@ -226,12 +254,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """Parse the command line; what Trivy does not document is an error."""
     parser = argparse.ArgumentParser(prog="trivy", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, aliases in (("filesystem", ["fs"]), ("convert", [])):
+    for name, aliases in (("filesystem", ["fs"]), ("image", []), ("convert", [])):
         command = commands.add_parser(name, aliases=aliases, allow_abbrev=False)
         command.add_argument("target")
         command.add_argument("--config", "-c", default="trivy.yaml")
         command.add_argument("--exit-code", type=int, default=0)
         command.add_argument("--format", "-f", choices=FORMATS, default="table")
+        command.add_argument("--ignore-unfixed", action="store_true")
         command.add_argument("--ignorefile")
         command.add_argument("--list-all-pkgs", action="store_true")
         command.add_argument("--output", "-o", type=Path)

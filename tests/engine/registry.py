@@ -20,6 +20,8 @@ from engine.under_test import Grants, permissions_of
 
 HOST = "ghcr.io"
 READS = ("GET", "HEAD")
+# Where the registry keeps all below its folder.
+STORED = "docker/registry/v2"
 # What a registry keeps for good: a layer that is all there, and a manifest. The other requests of a push lead to these.
 CHANGE = re.compile(r"/v2/[^/]+/[^/]+/(blobs/uploads|manifests)/.+")
 
@@ -85,6 +87,8 @@ class Registry:
             return refusal
         if request.path == "/v2/":
             return None
+        if request.path in self.repository.broken:
+            return problem(500, "UNKNOWN", "Server Error")
         given = base64.b64decode(authorization.token).decode()
         held = permissions_of(given, self.token, self.grants) or {}
         ours = request.path.startswith(f"/v2/{self.repository.full_name.lower()}/")
@@ -92,6 +96,21 @@ class Registry:
         if not ours or LEVELS[held.get("packages", "none")] < LEVELS[level]:
             return problem(403, "DENIED", f"permission_denied: {level}_package")
         return None
+
+
+def tags(repository: Repository) -> dict[str, str]:
+    """Give the digest that each tag of the repository's image names."""
+    folder = repository.images / STORED / "repositories" / repository.full_name.lower()
+    links = folder.glob("_manifests/tags/*/current/link")
+    return {link.parents[1].name: link.read_text("utf-8") for link in links}
+
+
+def manifest(repository: Repository, digest: str) -> dict[str, Any]:
+    """Give the manifest or index of a digest, or the configuration of an image."""
+    kind, _, name = digest.partition(":")
+    blob = repository.images / STORED / "blobs" / kind / name[:2] / name / "data"
+    found: dict[str, Any] = json.loads(blob.read_text("utf-8"))
+    return found
 
 
 def problem(status: int, code: str, message: str) -> Response:

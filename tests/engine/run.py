@@ -171,7 +171,8 @@ def run_workflow(
         *make_folders(folder / "actions", INTERFACE, real),
         *([] if real == NETWORK else ["--action-offline-mode"]),
         *secrets(repository, event),
-        *([f"--matrix=os:{system}"] if system else []),
+        # Matrices name the system in one of these.
+        *(f"--matrix={key}:{system}" for key in ("os", "runner") if system),
     ]
     with ExitStack() as stack:
         applications: dict[str, Any] = dict.fromkeys(HOSTS, github)

@@ -22,7 +22,9 @@ from planting import (
     PACKAGE,
     Plant,
     all_of,
+    append,
     command,
+    cut,
     dependency,
     excuse,
     lock,
@@ -32,7 +34,14 @@ from planting import (
     secrets,
     write,
 )
-from scenarios import SMALL, SMALL_MCP, SMALL_SERVICE, with_template
+from scenarios import (
+    IMAGE,
+    SMALL,
+    SMALL_MCP,
+    SMALL_SERVICE,
+    Happening,
+    with_template,
+)
 
 # ---- Steps -----------------------------------------------------------------------------------------------------------
 
@@ -80,6 +89,17 @@ ASK_SCORECARD = (
     "ossf-scorecard.yml / plan / Ask whether code scanning takes the results"
 )
 
+ASK_RELEASE = "docker.yml / plan / Require a published release with all its files"
+PLAN_DOCKER = "docker.yml / plan / Plan the jobs"
+PLAN_IMAGE = "docker.yml / plan / Plan the image"
+BUILD_IMAGE = "docker.yml / build / Build the image"
+CHECK_IMAGE = "docker.yml / build / Start the image and check it"
+SCAN_IMAGE = "docker.yml / build / Scan the image"
+ASK_DOCKER = "docker.yml / build / Ask whether code scanning takes the results"
+IMAGE_CLEAN = "docker.yml / build / Require that nothing was found"
+PUSH_IMAGE = "docker.yml / build / Push the image by its digest"
+TAG_IMAGE = "docker.yml / merge / Tag the image"
+DOCKER_PASSED = f"docker.yml / passed / {SUM_UP}"
 ASK_TEMPLATE = "template-update.yml / template-update / Ask whether the template has a newer version"
 WRITE_ISSUE = "template-update.yml / template-update / Write or edit the issue"
 
@@ -87,6 +107,9 @@ WRITE_ISSUE = "template-update.yml / template-update / Write or edit the issue"
 NEVER_RED = {
     "build.yml / package / Print the version": "reads the name of the file that the step before has checked",
     "coverage.yml / coverage / Say that Codecov wants the figures": "writes one line, and only if a file is there",
+    "docker.yml / build / Write the results for code scanning": "writes in another form what the step before has read",
+    "docker.yml / build / Write the results as a table": "writes in another form what a step before has read",
+    "docker.yml / build / Write down the digest": "writes the digest that the step before has pushed",
     "trivy.yml / trivy / Write the results for code scanning": "writes in another form what the step before has read",
     "trivy.yml / trivy / Write the results as a table": "writes in another form what a step before has read",
 }
@@ -110,6 +133,8 @@ class Defect:
         uploads: The categories of the findings that code scanning is told all the same.
         gates: Whether it must stop a merge: the required check is red.
         pull_request: Whether it is about a pull request; else it is pushed to main.
+        happens: What happens in place of a push.
+        system: The only system whose cells of a matrix are run; None runs all.
     """
 
     name: str
@@ -125,6 +150,9 @@ class Defect:
     uploads: frozenset[str] = frozenset()
     gates: bool = True
     pull_request: bool = False
+    happens: Happening | None = None
+    # One system will do, but for what needs the whole matrix.
+    system: str | None = "ubuntu-latest"
 
 
 # ---- What is planted -------------------------------------------------------------------------------------------------
@@ -155,6 +183,29 @@ def main() -> None:
     server.capture_signals = __import__("contextlib").nullcontext  # type: ignore
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server.run()
+'''
+SILENT = f'''{HEAD}import sys
+import time
+
+from .mcp_server import main as start
+
+
+def main() -> None:
+    """Say the version and nothing else."""
+    if "--version" in sys.argv:
+        start()
+    print("planted output", file=sys.stderr, flush=True)
+    time.sleep(60)
+'''
+WRITES = f'''{HEAD}from pathlib import Path
+
+from .cli import main as start
+
+
+def main() -> None:
+    """Write where nobody may."""
+    Path("/planted").touch()
+    start()
 '''
 OLD_ONLY = f'''{HEAD}import sys
 import time
@@ -196,7 +247,7 @@ ALERTS = "/code-scanning/alerts"
 # ---- The table -------------------------------------------------------------------------------------------------------
 
 ALL_SYNCS = {SYNC_TESTS, SYNC_BUILD, SYNC_COVERAGE, SYNC_HOOKS, SYNC_GITLEAKS}
-BOTH_PASSED = {TESTS_PASSED, BUILD_PASSED}
+SUMS = {TESTS_PASSED, BUILD_PASSED, DOCKER_PASSED}
 
 
 # What runs or reads the package's code.
@@ -209,7 +260,7 @@ def defect(
     """Give a defect; the checks that sum up are red wherever something of theirs is."""
     sums = {
         passed
-        for passed in BOTH_PASSED
+        for passed in SUMS
         if any(step.split(" / ")[0] == passed.split(" / ")[0] for step in reddens)
     }
     return Defect(name, frozenset(reddens | sums), says, plant, **more)
@@ -225,6 +276,7 @@ DEFECTS = [
             "tests/test_planted.py",
             f'{HEAD}\ndef test_planted() -> None:\n    """Fail."""\n    assert 1 + 1 == 3\n',
         ),
+        answers=IMAGE,
         everywhere=True,
     ),
     defect(
@@ -301,24 +353,27 @@ DEFECTS = [
     ),
     defect(
         "the lock file is out of date",
-        {*ALL_SYNCS, LOCK, EXPORT},
+        {*ALL_SYNCS, LOCK, EXPORT, PLAN_IMAGE},
         "(?s)lockfile at .uv.lock. needs to be updated.*run .uv lock.",
         replace(
             "pyproject.toml", "dependencies = []", 'dependencies = ["packaging>=20"]'
         ),
+        answers=IMAGE,
         everywhere=True,
     ),
     defect(
         "there is no lock file",
-        {*ALL_SYNCS, LOCK, EXPORT},
+        {*ALL_SYNCS, LOCK, EXPORT, PLAN_IMAGE},
         "(?s)nable to find lockfile at .uv.lock..*run .uv lock.",
         remove("uv.lock"),
+        answers=IMAGE,
     ),
     defect(
         "the project does not say what it is",
-        {PLAN_TESTS, PLAN_BUILD},
+        {PLAN_TESTS, PLAN_BUILD, PLAN_DOCKER},
         r"\[tool\.pipeline\] kind is 'robot'; it must be one of service, mcp, library",
         replace("pyproject.toml", 'kind = "library"', 'kind = "robot"'),
+        answers=IMAGE,
     ),
     # build.yml
     defect(
@@ -326,6 +381,7 @@ DEFECTS = [
         {MANIFEST},
         r"docs/pipeline\.md",
         replace("MANIFEST.in", "graft docs\n", ""),
+        answers=IMAGE,
         everywhere=True,
     ),
     defect(
@@ -400,6 +456,7 @@ DEFECTS = [
                 f'{HEAD}\ndef planted() -> int:\n    """Give 1."""\n    return 1\n',
             ),
         ),
+        answers=IMAGE,
         everywhere=True,
         keeps=frozenset({"coverage-html", "coverage-figures"}),
     ),
@@ -428,6 +485,7 @@ DEFECTS = [
         {HOOKS},
         r"Fixing docs/planted\.md",
         write("docs/planted.md", "# Planted"),
+        answers=IMAGE,
         everywhere=True,
     ),
     defect(
@@ -447,6 +505,7 @@ DEFECTS = [
         {HISTORY, HOOKS},
         EVERY_SECRET,
         secrets,
+        answers=IMAGE,
         everywhere=True,
         keeps=frozenset({"gitleaks-report"}),
     ),
@@ -474,6 +533,7 @@ DEFECTS = [
             "scripts/planted.py",
             f'{HEAD}import subprocess\n\nsubprocess.run("ls", shell=True, check=True)  # noqa: S602\n',
         ),
+        answers=IMAGE,
         everywhere=True,
         uploads=frozenset({"semgrep-public"}),
     ),
@@ -524,9 +584,10 @@ DEFECTS = [
     ),
     defect(
         "GitHub does not say whether code scanning takes results",
-        {ASK_SEMGREP, ASK_TRIVY, ASK_SCORECARD},
+        {ASK_SEMGREP, ASK_TRIVY, ASK_SCORECARD, ASK_DOCKER},
         "asked about code scanning, GitHub answered 500",
         prepare=api_trouble(ALERTS),
+        answers=IMAGE,
     ),
     defect(
         "the job may not ask about code scanning",
@@ -548,11 +609,12 @@ DEFECTS = [
     ),
     defect(
         "a dependency with a HIGH vulnerability",
-        {NOTHING_FOUND},
+        {NOTHING_FOUND, IMAGE_CLEAN},
         "jinja2.*HIGH",
         dependency(HIGH),
+        answers=IMAGE,
         everywhere=True,
-        uploads=frozenset({"trivy"}),
+        uploads=frozenset({"trivy", "trivy-image-amd64"}),
     ),
     defect(
         "a dependency with a MEDIUM vulnerability",
@@ -579,8 +641,9 @@ DEFECTS = [
     ),
     defect(
         "Trivy's database cannot be fetched",
-        {SCAN},
+        {SCAN, SCAN_IMAGE},
         "failed to download vulnerability DB",
+        answers=IMAGE,
         variables={"ENGINE_TRIVY_UNREACHABLE": "all"},
     ),
     defect(
@@ -592,6 +655,99 @@ DEFECTS = [
             "        run: uv export --quiet --locked --all-groups --no-emit-project --output-file trivy/requirements.txt",
             "        run: uv export --quiet --locked --all-groups --no-emit-project --output-file trivy/locked.txt",
         ),
+    ),
+    # docker.yml
+    defect(
+        "the image does not build",
+        {BUILD_IMAGE},
+        r"RUN echo planted; exit 3",
+        append("Dockerfile", "RUN echo planted; exit 3\n"),
+        answers=IMAGE,
+    ),
+    defect(
+        "the image says another version than it was given",
+        {CHECK_IMAGE},
+        r"it says '9\.9\.9', which is not version",
+        replace(
+            "Dockerfile",
+            '"${VERSION:?give it by --build-arg VERSION=1.2.3}"',
+            "9.9.9",
+        ),
+        answers=IMAGE,
+    ),
+    defect(
+        "the image runs as root",
+        {CHECK_IMAGE},
+        "the image's user is 'root'. End the Dockerfile with a USER",
+        replace("Dockerfile", "USER 10001:10001\n", ""),
+        answers=IMAGE,
+    ),
+    defect(
+        "the image writes to its root",
+        {CHECK_IMAGE},
+        "Read-only file system",
+        command(WRITES, "cli"),
+        answers=IMAGE,
+    ),
+    defect(
+        "the image of a service has no health check",
+        {CHECK_IMAGE},
+        "the image has no HEALTHCHECK",
+        cut("Dockerfile", "HEALTHCHECK", "ARG VERSION\nLABEL"),
+        answers=SMALL_SERVICE,
+    ),
+    defect(
+        "the image of a service never turns healthy",
+        {CHECK_IMAGE},
+        "(?s)it is running and unhealthy. Its output:.*GET /nothing",
+        all_of(
+            replace("Dockerfile", "'/health'", "'/nothing'"),
+            replace("Dockerfile", "--interval=10s", "--interval=1s"),
+        ),
+        answers=SMALL_SERVICE,
+    ),
+    defect(
+        "the image of an MCP server never shakes hands",
+        {CHECK_IMAGE},
+        "(?s)no answer to initialize in time.*planted output",
+        command(SILENT, "mcp_server"),
+        answers=SMALL_MCP,
+    ),
+    defect(
+        "the image brings a vulnerable package of its own",
+        {IMAGE_CLEAN},
+        "jinja2.*HIGH",
+        replace(
+            "Dockerfile", "--no-deps /wheel/*.whl", f"--no-deps /wheel/*.whl {HIGH}"
+        ),
+        answers=IMAGE,
+        uploads=frozenset({"trivy-image-amd64"}),
+    ),
+    defect(
+        "the job may not push packages",
+        {PUSH_IMAGE},
+        "denied: permission_denied",
+        replace(
+            ".github/workflows/docker.yml",
+            "      packages: write # push what passed, without a tag\n",
+            "",
+        ),
+        answers=IMAGE,
+    ),
+    defect(
+        "the registry does not say what a tag names",
+        {TAG_IMAGE},
+        "the registry did not say what ghcr.io/octo/sample-project:latest is",
+        prepare=api_trouble("/v2/octo/sample-project/manifests/latest"),
+        answers=IMAGE,
+        system=None,
+    ),
+    defect(
+        "a version has no release",
+        {ASK_RELEASE},
+        "v1.2.0 has no published release. If it is a draft, publish it",
+        happens=lambda repository: repository.dispatched(repository.tag("v1.2.0").ref),
+        answers=IMAGE,
     ),
     # template-update.yml
     defect(

@@ -21,6 +21,8 @@ CRITICAL, HIGH, MEDIUM, LOW = (
     "requests==2.31.0",
     "certifi==2023.7.22",
 )
+# HIGH as well, and never mended.
+UNFIXED = "py==1.11.0"
 MEDIUM_ID = "CVE-2024-35195"
 
 
@@ -41,6 +43,18 @@ def replace(file: str, old: str, new: str) -> Plant:
         text = (work / file).read_text("utf-8")
         assert text.count(old) == 1, f"{old!r} stands in {file} {text.count(old)} times"
         (work / file).write_text(text.replace(old, new), "utf-8")
+
+    return plant
+
+
+def cut(file: str, start: str, end: str) -> Plant:
+    """Take out what stands between two texts, the first of them included."""
+
+    def plant(work: Path) -> None:
+        text = (work / file).read_text("utf-8")
+        before, _, rest = text.partition(start)
+        assert end in rest, f"{start!r} … {end!r} does not stand in {file}"
+        (work / file).write_text(before + end + rest.partition(end)[2], "utf-8")
 
     return plant
 

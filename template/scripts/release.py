@@ -13,12 +13,15 @@ through `gh api`, for the repository that GITHUB_REPOSITORY names ("owner/name")
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -318,6 +321,44 @@ def check_distributions(arguments: argparse.Namespace) -> None:
         print(f"{path.name}: {name} {version}")
 
 
+def check_digests(arguments: argparse.Namespace) -> None:
+    """Check that sdist and wheel are what the list beside them says."""
+    text = (arguments.folder / LAST_ASSET).read_text(encoding="utf-8")
+    listed = {name: digest for digest, name in map(str.split, text.splitlines())}
+    for path in distributions(arguments.folder):
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if listed.get(path.name) != found:
+            raise Problem(
+                f"{path.name} has the SHA-256 {found}, but {LAST_ASSET} lists "
+                f"{listed.get(path.name, 'no such file')}. A file was changed after the "
+                "release was made. Nothing is published from it: release the next version."
+            )
+        print(f"{path.name}: {found}")
+
+
+def fix_times(arguments: argparse.Namespace) -> None:
+    """Give everything in the sdist the time of the commit.
+
+    setuptools writes the time of the build, so each build of a commit gives another
+    file, and an index takes only one of a name.
+    """
+    sdist, _ = distributions(arguments.folder)
+    time = int(output_of(["git", "log", "-1", "--format=%ct"]))
+    with tarfile.open(sdist) as built:
+        members = [(member, built.extractfile(member)) for member in built]
+        contents = [(member, file.read() if file else b"") for member, file in members]
+    with (
+        gzip.GzipFile(sdist, "wb", mtime=time) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as fixed,
+    ):
+        for member, content in contents:
+            member.mtime = time
+            # The time once more, with its fraction.
+            member.pax_headers.pop("mtime", None)
+            fixed.addfile(member, io.BytesIO(content))
+    print(f"{sdist.name}: of {time} s")
+
+
 def complete_sbom(arguments: argparse.Namespace) -> None:
     """Write the version into the SBOM: pyproject.toml does not know it, the tag does."""
     try:
@@ -493,7 +534,13 @@ def adopt(release: Release, tag: str, notes: str) -> None:
     if release["prerelease"] != tag_version(tag).is_prerelease:
         changes["prerelease"] = tag_version(tag).is_prerelease
     if changes:
-        api(f"releases/{release['id']}", "PATCH", changes)
+        edit(release, changes)
+
+
+def edit(release: Release, changes: dict[str, Any]) -> None:
+    """Change a release; of a draft the tag must be said again, or GitHub takes it away."""
+    body = {"tag_name": release["tag_name"], **changes}
+    api(f"releases/{release['id']}", "PATCH", body)
 
 
 def upload_assets(release: Release, folder: Path) -> None:
@@ -551,7 +598,7 @@ def make_release(arguments: argparse.Namespace) -> None:
         say(f"{release['html_url']} stays a draft until a person publishes it.")
         return
     latest = json.dumps(is_latest(tag, releases))
-    api(f"releases/{release['id']}", "PATCH", {"draft": False, "make_latest": latest})
+    edit(release, {"draft": False, "make_latest": latest})
     say(f"Published {tag}.")
 
 
@@ -657,6 +704,14 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     step.add_argument("folder", type=Path)
     step.add_argument("--tag", default="", help="whose version they must have")
     step.set_defaults(step=check_distributions)
+
+    step = steps.add_parser("digests", help="check sdist and wheel against their list")
+    step.add_argument("folder", type=Path, help=f"where they and {LAST_ASSET} are")
+    step.set_defaults(step=check_digests)
+
+    step = steps.add_parser("times", help="give the sdist the time of the commit")
+    step.add_argument("folder", type=Path, help="where it and the wheel are")
+    step.set_defaults(step=fix_times)
 
     step = steps.add_parser("sbom", help="write the version into the SBOM")
     step.add_argument("tag")

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
-from harness import cache_folder, go_tool, missing, run, tool, uv_tools
+from harness import cache_folder, go_tool, missing, run, tool, tool_from_wheel
 from policy import VERSIONS
 
 from engine.network import LOOPBACK
@@ -211,9 +211,7 @@ def make_bases(folder: Path, storage: Path, uv: str) -> None:
         [tool("tar"), f"--file={contexts['python']}/root.tar", "-c", "."],
         cwd=folder / "root",
     )
-    environment = uv_tools(folder / "tools")
-    run([tool("uv"), "tool", "install", "-q", f"uv=={uv}"], env=environment)
-    shutil.copy(folder / "tools" / "uv", contexts["uv"])
+    shutil.copy(tool_from_wheel(f"uv=={uv}", "uv"), contexts["uv"])
     scanner = Path(__file__).parent / "tools" / "scanner.py"
     shutil.copy(scanner, contexts["scanner"])
     with registry(storage) as port, builder(folder, os.environ):

@@ -67,6 +67,14 @@ def serving(applications: Mapping[str, Any], folder: Path) -> Iterator[dict[str,
 
 
 @contextmanager
+def listening(application: Any) -> Iterator[str]:
+    """Serve a WSGI application to programs that ask no proxy, as long as the context lasts; gives its address."""
+    server = ThreadedWSGIServer(LOOPBACK, 0, application)
+    with running(server):
+        yield f"http://{LOOPBACK}:{server.server_port}"
+
+
+@contextmanager
 def running(server: socketserver.BaseServer) -> Iterator[None]:
     """Have a server answer as long as the context lasts."""
     answering = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

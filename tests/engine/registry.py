@@ -22,8 +22,8 @@ HOST = "ghcr.io"
 READS = ("GET", "HEAD")
 # Where the registry keeps all below its folder.
 STORED = "docker/registry/v2"
-# What a registry keeps for good: a layer that is all there, and a manifest. The other requests of a push lead to these.
-CHANGE = re.compile(r"/v2/[^/]+/[^/]+/(blobs/uploads|manifests)/.+")
+# What changes what others see. A layer that no manifest names is nobody's to pull, and is swept away in the end.
+CHANGE = re.compile(r"/v2/[^/]+/[^/]+/manifests/.+")
 
 
 class Registry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import run, tool
+
+from engine.index.held import NAMES, Index, Publisher
 
 OWNER = "octo"
 MAIN = "refs/heads/main"
@@ -86,7 +89,9 @@ class Repository:
             means never.
         secrets: What `secrets` holds, for events of trusted authors.
         broken: Paths below the repository's own that GitHub's API answers with an error, to try what a run makes of it.
-        requests: The calls of the API: method, path, status.
+        requests: What GitHub's API, the container registry and the indexes were asked: method, path, status.
+        indexes: The package indexes by their names; each knows publish.yml as a trusted publisher, from the environment
+            of its own name.
     """
 
     folder: Path
@@ -106,6 +111,7 @@ class Repository:
     secrets: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
+    indexes: dict[str, Index] = field(default_factory=dict)
     changes: int = 0
     runs: int = 0
     _pulls: int = 0
@@ -115,6 +121,9 @@ class Repository:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.code_scanning is None:
             self.code_scanning = not self.private
+        for name in NAMES:
+            ours = Publisher(self.name, self.full_name, "publish.yml", name)
+            self.indexes[name] = Index([ours])
         run([tool("git"), "clone", "-q", "--bare", str(self.project), str(self.git)])
 
     @property
@@ -141,6 +150,18 @@ class Repository:
     def images(self) -> Path:
         """Where the registry keeps its images."""
         return self.folder / "images"
+
+    @property
+    def attestations(self) -> Path:
+        """Where GitHub keeps attestations."""
+        return self.folder / "attestations"
+
+    def copy(self, folder: Path) -> Repository:
+        """Give another one that is as this one is, in a folder that is not there yet."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        other = copy.deepcopy(self)
+        other.folder = folder
+        return other
 
     def is_cut_off(self) -> bool:
         """Tell whether the connection to the API has been cut."""
@@ -243,6 +264,15 @@ class Repository:
     def protection_changed(self) -> Event:
         """Change the protection of main."""
         return self._on_main("branch_protection_rule", action="edited")
+
+    def released(self, tag: str) -> Event:
+        """Let a person publish the draft of a tag in the web page, or say again that a release was published."""
+        (release,) = (r for r in self.releases if r["tag_name"] == tag)
+        release |= {"draft": False, "immutable": self.immutable_releases}
+        ref = f"refs/tags/{tag}"
+        commit = self.ask("rev-parse", f"{ref}^{{commit}}")
+        payload = self._payload(action="published", release=release)
+        return Event("release", commit, ref, payload)
 
     def publish_by_hand(self, tag: str) -> None:
         """Make a release in the web page, as a person does: without files."""

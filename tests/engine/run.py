@@ -14,13 +14,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-from harness import PYTHONS, cache_folder, go, interpreter, run, tool, uv_tools
+from harness import PYTHONS, cache_folder, go, interpreter, run, tool, tool_from_wheel
 from policy import DATA, VERSIONS
 
 from engine import act, containers, network, openapi, registry, under_test
 from engine.actions.catalogue import NETWORK, REAL_ACTIONS, make_folders
 from engine.github.server import HOSTS, GitHub
+from engine.index.identity import Issuer, Run, jobs_with_identity
+from engine.index.server import HOSTS as INDEX_HOSTS
+from engine.index.server import Index
 from engine.registry import Registry
 from engine.repository import Event, Repository
 from engine.result import FAILURE, Result, read
@@ -31,11 +33,11 @@ INTERFACE = DATA / "actions.json"
 SARIF_PACKAGE = "@microsoft/jest-sarif@1.0.0-beta.0"
 SARIF_FILE = "package/lib/schemas/sarif-2.1.0-rtm.5.json"
 # What Ubuntu's runners have, of what workflows use; uv, Trivy and Semgrep are not there, and are not on PATH here.
-RUNNER_TOOLS = ("bash", "flock", "gh", "git", "jq", "node")
+RUNNER_TOOLS = ("bash", "flock", "git", "jq", "node")
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # What surrounds these tests and must not reach the steps.
 SURROUNDINGS = re.compile(
-    r"COPIER_|GH_|GIT_CONFIG|GITHUB_|PRE_COMMIT|PYTEST|XDG_|UV_(?:NO_|PROJECT|PYTHON|RUN|TOOL)"
+    r"ACTIONS_|COPIER_|GH_|GIT_CONFIG|GITHUB_|PRE_COMMIT|PYTEST|TWINE_|XDG_|UV_(?:NO_|PROJECT|PYTHON|RUN|TOOL)"
     r"|(?:NO_PROXY|SKIP|UV|VIRTUAL_ENV)$",
     re.IGNORECASE,
 )
@@ -43,17 +45,6 @@ SURROUNDINGS = re.compile(
 
 class EngineError(Exception):
     """The workflow was not executed as GitHub would execute it: a mistake in it, or in the engine."""
-
-
-@functools.cache
-def semgrep() -> Path:
-    """Give the path of the real Semgrep, at the version that the workflow names; installed once."""
-    name = f"semgrep=={VERSIONS['tools']['semgrep']}"
-    folder = cache_folder() / name
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "semgrep").exists():
-            run([tool("uv"), "tool", "install", "-q", name], env=uv_tools(folder))
-    return folder / "semgrep"
 
 
 @functools.cache
@@ -68,7 +59,7 @@ def runner(folder: Path) -> dict[str, str]:
     programs |= {f"python{version}": path for version, path in pythons.items()}
     newest = pythons[max(pythons, key=lambda version: int(version.split(".")[1]))]
     programs |= {"python": newest, "python3": newest}
-    real_semgrep = semgrep()
+    semgrep = tool_from_wheel(f"semgrep=={VERSIONS['tools']['semgrep']}", "semgrep")
     tools = folder / "tools"
     tools.mkdir(parents=True, exist_ok=True)
     for name, path in programs.items():
@@ -81,6 +72,7 @@ def runner(folder: Path) -> dict[str, str]:
             f'#!/bin/sh\nexec "{sys.executable}" "{TOOLS / name}.py" "$@"\n'
         )
         start.chmod(0o755)
+    (tools / "gh").symlink_to(TOOLS / "gh")
     # Hooks are kept under a path that stays the same: pre-commit writes it down.
     home = cache_folder() / "home"
     home.mkdir(exist_ok=True)
@@ -97,7 +89,10 @@ def runner(folder: Path) -> dict[str, str]:
         "BASH_ENV": str(TOOLS / "step.sh"),
         "UV_CACHE_DIR": cache,
         "UV_PYTHON_DOWNLOADS": "never",
-        "ENGINE_SEMGREP": str(real_semgrep),
+        "ENGINE_GH": tool("gh"),
+        "ENGINE_PYTHON": sys.executable,
+        "ENGINE_SEMGREP": semgrep,
+        "ENGINE_TOOLS": str(TOOLS),
         "SEMGREP_ENABLE_VERSION_CHECK": "0",
         # Steps run on a terminal of act's.
         "GH_PROMPT_DISABLED": "1",
@@ -154,7 +149,9 @@ def run_workflow(
     grants = under_test.grants(everything[file], everything)
     if not event.author.trusted:
         grants = {job: under_test.read_only(held) for job, held in grants.items()}
-    context = make_context(repository, event, folder, grants, runner_folder / "trivy")
+    names = {workflow.data["name"]: workflow.file for workflow in involved}
+    trivy = runner_folder / "trivy"
+    context = make_context(repository, event, folder, grants, names, trivy)
     (folder / "event.json").write_text(
         json.dumps({"ref": event.ref, **event.payload}), "utf-8"
     )
@@ -179,12 +176,19 @@ def run_workflow(
         if has_images := under_test.uses_docker(involved):
             port = stack.enter_context(containers.registry(repository.images))
             applications[registry.HOST] = Registry(repository, grants, token, port)
+        for name, host in INDEX_HOSTS.items():
+            applications[host] = Index(repository, name)
         leading = stack.enter_context(network.serving(applications, folder))
+        issuer = Issuer(Run(repository, event, file, involved), grants, token)
+        address = stack.enter_context(network.listening(issuer))
         environment = {
             **runner(runner_folder),
             **leading,
             **(variables or {}),
             "ENGINE_CONTEXT": str(context),
+            "ENGINE_IDENTITIES": jobs_with_identity(grants),
+            "ENGINE_ISSUER": address,
+            "ENGINE_SECRET": token,
             "ENGINE_TURN": str(folder / "turn"),
         }
         if has_images:
@@ -200,7 +204,7 @@ def run_workflow(
     jobs = read(
         [job for workflow in involved for job in under_test.plan(workflow)],
         done.stdout.splitlines(),
-        {workflow.data["name"]: workflow.file for workflow in involved},
+        names,
     )
     records = (folder / "records.jsonl").read_text("utf-8").splitlines()
     result = Result(
@@ -241,6 +245,7 @@ def make_context(
     event: Event,
     folder: Path,
     grants: under_test.Grants,
+    names: Mapping[str, str],
     trivy: Path,
 ) -> Path:
     """Write down what the stand-ins for actions must know; gives the file."""
@@ -250,6 +255,7 @@ def make_context(
     (folder / "records.jsonl").touch()
     context: dict[str, Any] = {
         "artifacts": str(folder / "artifacts"),
+        "attestations": str(repository.attestations),
         "cache": str(cache_folder()),
         "caches": str(repository.caches),
         "code_scanning": repository.code_scanning,
@@ -266,6 +272,7 @@ def make_context(
         "trivy": str(trivy),
         "uploads": str(folder / "uploads"),
         "uv": tool("uv"),
+        "workflows": dict(names),
     }
     path = folder / "context.json"
     path.write_text(json.dumps(context), "utf-8")

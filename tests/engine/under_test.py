@@ -113,8 +113,8 @@ def grants(workflow: Workflow, everything: dict[str, Workflow]) -> Grants:
     return found
 
 
-def permissions_of(token: str, secret: str, grants: Grants) -> dict[str, str] | None:
-    """Give what a job's token may do; None where it is none of this run's.
+def job_of(token: str, secret: str, grants: Grants) -> tuple[str, str] | None:
+    """Give the workflow's name and the job that a token is for; None where it is none of this run's.
 
     Args:
         token: What was shown. It names workflow and job, see tools/step.sh.
@@ -122,10 +122,16 @@ def permissions_of(token: str, secret: str, grants: Grants) -> dict[str, str] | 
         grants: What each job may do.
     """
     begins, _, rest = token.partition("@")
-    for (workflow, job), permissions in grants.items():
+    for workflow, job in grants:
         if begins == secret and rest == f"{workflow.replace(' ', '_')}@{job}":
-            return permissions
+            return workflow, job
     return None
+
+
+def permissions_of(token: str, secret: str, grants: Grants) -> dict[str, str] | None:
+    """Give what a job's token may do, see `job_of`."""
+    found = job_of(token, secret, grants)
+    return grants[found] if found else None
 
 
 def read_only(permissions: dict[str, str]) -> dict[str, str]:

@@ -13,8 +13,36 @@ from typing import Any
 
 from engine.repository import Repository
 from made_up import SECRETS
+from meddling import (
+    LIST,
+    Meddle,
+    attest,
+    both,
+    change_release,
+    delete_release,
+    draft_by_hand,
+    exchange_wheel,
+    give_token,
+    in_tag,
+    list_anew,
+    make_by_hand,
+    no_start_of,
+    one_click,
+    register,
+    release_of,
+    rename_files,
+    spoil_metadata,
+    started,
+    started_on_main,
+    tagged,
+    take_name,
+    trial,
+    trouble,
+    unlist_sdist,
+)
 from planting import (
     CRITICAL,
+    FAST_TESTS,
     HIGH,
     MEDIUM,
     MEDIUM_ID,
@@ -36,10 +64,12 @@ from planting import (
 )
 from scenarios import (
     IMAGE,
+    RELEASED,
     SMALL,
     SMALL_MCP,
     SMALL_SERVICE,
     Happening,
+    with_change,
     with_template,
 )
 
@@ -103,8 +133,51 @@ DOCKER_PASSED = f"docker.yml / passed / {SUM_UP}"
 ASK_TEMPLATE = "template-update.yml / template-update / Ask whether the template has a newer version"
 WRITE_ISSUE = "template-update.yml / template-update / Write or edit the issue"
 
+MAKE_TAG = "release.yml / tag / Make the tag"
+START_RELEASE = "release.yml / tag / Start the release of the tag"
+CHECK_TAG = "release.yml / check / Check that the tag is a version, alone on its commit"
+ASK_RELEASED = "release.yml / check / Ask whether GitHub keeps attestations here"
+BUILT_VERSION = "release.yml / assets / Check that what was built has the tag's version"
+MAKE_RELEASE = (
+    "release.yml / release / Draft the release, attach the assets, publish it"
+)
+START_PUBLISH = "release.yml / release / Start publishing to PyPI"
+START_IMAGE = "release.yml / release / Start publishing the image"
+
+PUBLISHED = "publish.yml / package / Require a published release with all its files"
+DOWNLOAD = "publish.yml / package / Download the release's files"
+DIGESTS = "publish.yml / package / Check the files' digests"
+ASK_ATTESTATIONS = "publish.yml / package / Ask whether GitHub keeps attestations here"
+PROVENANCE = (
+    "publish.yml / package / Verify that release.yml built the files from this tag"
+)
+RELEASE_VERSIONS = "publish.yml / package / Check the files' versions against the tag"
+TRIAL_BUILD = "publish.yml / package / Build for the trial"
+TRIAL_TIMES = "publish.yml / package / Give the sdist the time of the commit"
+TRIAL_VERSION = "publish.yml / package / Check the trial's version"
+RELEASE_METADATA = "publish.yml / package / Check the metadata"
+SIGN, SIGN_TRIAL = (
+    f"publish.yml / {index} / Sign the attestations" for index in ("pypi", "testpypi")
+)
+UPLOAD, UPLOAD_TRIAL = (
+    f"publish.yml / {index} / Upload as a trusted publisher"
+    for index in ("pypi", "testpypi")
+)
+UPLOAD_BY_TOKEN, UPLOAD_TRIAL_BY_TOKEN = (
+    f"publish.yml / {index} / Upload with the token" for index in ("pypi", "testpypi")
+)
+NOTES = "publish.yml / notes / Add to the notes how to install it"
+
 # The steps that no defect reddens, each with the reason.
 NEVER_RED = {
+    "release.yml / assets / Write the changelog": "reads the history of the tag that a job before has checked",
+    "release.yml / assets / Export the dependencies that are locked": "reads the lock that the gates have found up to date",
+    "release.yml / assets / List them in an SBOM": "lists what the step before has written",
+    "release.yml / assets / Write the version into the SBOM": "completes what the step before has written",
+    "release.yml / assets / Write the digests": "reads the files that the steps before have written",
+    "release.yml / provenance / Name the provenance as an asset": "copies the file that the step before has written",
+    "publish.yml / pypi / See whether the environment has a token": "writes one line",
+    "publish.yml / testpypi / See whether the environment has a token": "writes one line",
     "build.yml / package / Print the version": "reads the name of the file that the step before has checked",
     "coverage.yml / coverage / Say that Codecov wants the figures": "writes one line, and only if a file is there",
     "docker.yml / build / Write the results for code scanning": "writes in another form what the step before has read",
@@ -134,6 +207,9 @@ class Defect:
         gates: Whether it must stop a merge: the required check is red.
         pull_request: Whether it is about a pull request; else it is pushed to main.
         happens: What happens in place of a push.
+        released: Whether it is about a repository that has a release.
+        runs: The workflow that is run, with those that it calls; None runs each that has one of the red steps.
+        publishes: Whether something comes out nevertheless: a tag, a release, files or a started workflow.
         system: The only system whose cells of a matrix are run; None runs all.
     """
 
@@ -141,7 +217,7 @@ class Defect:
     reddens: frozenset[str]
     says: str
     plant: Plant | None = None
-    prepare: Callable[[Repository], None] = lambda repository: None
+    prepare: Meddle = lambda here: None
     answers: Mapping[str, Any] = field(default_factory=lambda: SMALL)
     variables: Mapping[str, str] = field(default_factory=dict)
     everywhere: bool = False
@@ -151,6 +227,9 @@ class Defect:
     gates: bool = True
     pull_request: bool = False
     happens: Happening | None = None
+    released: bool = False
+    runs: str | None = None
+    publishes: bool = False
     # One system will do, but for what needs the whole matrix.
     system: str | None = "ubuntu-latest"
 
@@ -244,6 +323,11 @@ EVERY_SECRET = r"(?s)No private key\.+Failed|" + "".join(
 )
 ALERTS = "/code-scanning/alerts"
 
+FAILING_TEST = write(
+    "tests/test_planted.py",
+    f'{HEAD}\ndef test_planted() -> None:\n    """Fail."""\n    assert 1 + 1 == 3\n',
+)
+
 # ---- The table -------------------------------------------------------------------------------------------------------
 
 ALL_SYNCS = {SYNC_TESTS, SYNC_BUILD, SYNC_COVERAGE, SYNC_HOOKS, SYNC_GITLEAKS}
@@ -266,16 +350,60 @@ def defect(
     return Defect(name, frozenset(reddens | sums), says, plant, **more)
 
 
+def unpublished(
+    name: str,
+    reddens: set[str],
+    says: str,
+    prepare: Meddle,
+    **more: Any,
+) -> Defect:
+    """Give a defect of a release, which is not published then; or, with `publishes`, not told of."""
+    settings: dict[str, Any] = {"released": True, "happens": started}
+    return defect(name, reddens, says, prepare=prepare, **settings | more)
+
+
+def unreleased(
+    name: str,
+    reddens: set[str],
+    says: str,
+    prepare: Meddle = lambda here: None,
+    **more: Any,
+) -> Defect:
+    """Give a defect that ends a release; with `publishes`, when some of it is out."""
+    settings: dict[str, Any] = {"runs": "release.yml", "happens": tagged}
+    settings |= {"answers": RELEASED, "prepare": prepare}
+    return defect(name, reddens, says, **settings | more)
+
+
+def with_fast_tests(*prepare: Meddle) -> Meddle:
+    """Prepare what only matters when the gates are green."""
+    return both(with_change(FAST_TESTS), *prepare)
+
+
+NO_RELEASE = "v1.2.0 has no published release. If it is a draft, publish it; if there is none, make it: gh workflow run"
+# The job may prove nothing then.
+NO_IDENTITY = all_of(
+    replace(
+        ".github/workflows/publish.yml",
+        "      id-token: write # prove to PyPI which workflow publishes, and sign the attestations\n",
+        "      contents: read # nothing else\n",
+    ),
+    replace(
+        ".github/workflows/publish.yml",
+        "      id-token: write # prove to TestPyPI which workflow publishes, and sign the attestations\n",
+        "      contents: read # nothing else\n",
+    ),
+)
+NOBODY = "(?s)invalid-publisher.*valid token, but no corresponding publisher"
+
+
 DEFECTS = [
     # tests.yml
     defect(
         "a unit test fails",
         {UNIT_TESTS, COVER},
         r"FAILED tests/test_planted\.py::test_planted",
-        write(
-            "tests/test_planted.py",
-            f'{HEAD}\ndef test_planted() -> None:\n    """Fail."""\n    assert 1 + 1 == 3\n',
-        ),
+        FAILING_TEST,
         answers=IMAGE,
         everywhere=True,
     ),
@@ -772,5 +900,322 @@ DEFECTS = [
         {ASK_PUBLIC},
         "asked about the repository, GitHub answered 500",
         prepare=api_trouble(""),
+    ),
+    # release.yml
+    unreleased(
+        "the tag is no version",
+        {CHECK_TAG},
+        "'vanity' is not a version. Use one like v1.2.3, or v1.2.3rc1 for a pre-release",
+        happens=lambda here: here.tag("vanity"),
+    ),
+    unreleased(
+        "the tag has a local part",
+        {CHECK_TAG},
+        r"'v1\.2\.0\+local' has an epoch or a local part, .* Use v1\.2\.0, for example",
+        happens=lambda here: here.tag("v1.2.0+local"),
+    ),
+    unreleased(
+        "two version tags are on the commit",
+        {CHECK_TAG},
+        "v1.2.0 is on the same commit as v1.3.0. .* git push --delete origin TAG",
+        lambda here: here.ask("tag", "v1.3.0", "main"),
+    ),
+    unreleased(
+        "another version is asked for than the tag's",
+        {CHECK_TAG},
+        "asked for version 1.3.0, but the tag is v1.2.0",
+        happens=lambda here: here.dispatched(here.tag("v1.2.0").ref, version="1.3.0"),
+    ),
+    unreleased(
+        "GitHub does not say whether the repository is private, asked by a release",
+        {ASK_RELEASED},
+        "HTTP 500",
+        trouble(lambda here: ""),
+    ),
+    unreleased(
+        "a unit test fails under a release",
+        {UNIT_TESTS, TESTS_PASSED},
+        r"FAILED tests/test_planted\.py::test_planted",
+        with_change(FAILING_TEST),
+    ),
+    unreleased(
+        "the sdist lacks a file under a release",
+        {MANIFEST, BUILD_PASSED},
+        r"missing from sdist:\s+notes\.txt",
+        with_fast_tests(with_change(write("notes.txt", "Not in MANIFEST.in.\n"))),
+    ),
+    unreleased(
+        "what is built has another version than the tag",
+        {BUILT_VERSION},
+        r"sample_project-9\.9\.tar\.gz has version 9\.9, but the tag is v1\.2\.0\. Is the tag on the commit",
+        with_fast_tests(
+            with_change(
+                replace(
+                    ".github/workflows/build.yml",
+                    "python -m build --no-isolation",
+                    "env SETUPTOOLS_SCM_PRETEND_VERSION=9.9 python -m build --no-isolation",
+                )
+            )
+        ),
+    ),
+    unreleased(
+        "an immutable release was made by hand",
+        {MAKE_RELEASE},
+        "was published by hand and is immutable: nothing can be attached to it. Release the next version",
+        with_fast_tests(make_by_hand),
+    ),
+    unreleased(
+        "there are two drafts for the tag",
+        {MAKE_RELEASE},
+        "v1.2.0 has 2 drafts: .* Delete all but one on the releases page, then run this again",
+        with_fast_tests(draft_by_hand, draft_by_hand),
+    ),
+    unreleased(
+        "the job that releases may not write",
+        {MAKE_RELEASE},
+        "Resource not accessible by integration .*HTTP 403",
+        with_fast_tests(
+            with_change(
+                replace(
+                    ".github/workflows/release.yml",
+                    "contents: write # make the release and attach the assets",
+                    "contents: read # make the release and attach the assets",
+                )
+            )
+        ),
+    ),
+    unreleased(
+        "GitHub does not start publishing to PyPI",
+        {START_PUBLISH},
+        "HTTP 500",
+        with_fast_tests(no_start_of("publish.yml")),
+        publishes=True,
+    ),
+    unreleased(
+        "GitHub does not start publishing the image",
+        {START_IMAGE},
+        "HTTP 500",
+        with_fast_tests(no_start_of("docker.yml")),
+        publishes=True,
+    ),
+    unreleased(
+        "one click gives no version",
+        {MAKE_TAG},
+        "'next' is not a version. Use one like v1.2.3",
+        happens=lambda here: here.dispatched(version="next"),
+    ),
+    unreleased(
+        "one click gives a version whose tag is on another commit",
+        {MAKE_TAG},
+        "the tag v1.2.0 is on [0-9a-f]{40}, this run on [0-9a-f]{40}. .*choose the next version",
+        both(lambda here: here.tag("v1.2.0"), with_change(FAST_TESTS)),
+        happens=one_click,
+    ),
+    unreleased(
+        "one click is made on another branch",
+        {MAKE_TAG},
+        "releases start on main; this is side. To release another commit, push a tag: git tag v1.2.0",
+        lambda here: here.commit(FAST_TESTS, "side"),
+        happens=lambda here: here.dispatched("refs/heads/side", version="1.2.0"),
+    ),
+    unreleased(
+        "GitHub does not start the release of the tag",
+        {START_RELEASE},
+        "HTTP 500",
+        no_start_of("release.yml"),
+        happens=one_click,
+        publishes=True,
+    ),
+    # publish.yml
+    unpublished("there is no release", {PUBLISHED}, NO_RELEASE, delete_release),
+    unpublished(
+        "the release is a draft",
+        {PUBLISHED},
+        NO_RELEASE,
+        change_release(draft=True),
+    ),
+    unpublished(
+        "PyPI is chosen on main",
+        {PUBLISHED},
+        "'main' is not a version. Use one like v1.2.3",
+        lambda here: None,
+        happens=started_on_main,
+    ),
+    unpublished(
+        "the release was made by hand",
+        {PUBLISHED},
+        "lacks SHA256SUMS: it was made by hand, .* The release workflow attaches the files .*: gh workflow run",
+        change_release(assets=[]),
+    ),
+    unpublished(
+        "a final version is flagged as a pre-release",
+        {PUBLISHED},
+        "says pre-release: True, but version 1.2.0 says False. Correct it there",
+        change_release(prerelease=True),
+    ),
+    unpublished(
+        "GitHub does not hand out the release's list of digests",
+        {DOWNLOAD},
+        "HTTP 500",
+        trouble(
+            lambda here: next(
+                f"/releases/assets/{asset['id']}"
+                for asset in release_of(here)["assets"]
+                if asset["name"] == LIST
+            )
+        ),
+    ),
+    unpublished(
+        "a file of the release was exchanged",
+        {DIGESTS},
+        r"whl has the SHA-256 [0-9a-f]{64}, but SHA256SUMS lists [0-9a-f]{64}\. .*release the next version",
+        exchange_wheel,
+    ),
+    unpublished(
+        "a file of the release is not listed",
+        {DIGESTS},
+        r"gz has the SHA-256 [0-9a-f]{64}, but SHA256SUMS lists no such file\. .*release the next version",
+        unlist_sdist,
+    ),
+    unpublished(
+        "GitHub does not say whether it keeps attestations",
+        {ASK_ATTESTATIONS},
+        "HTTP 500",
+        trouble(lambda here: ""),
+    ),
+    unpublished(
+        "a file of the release was exchanged, and its digest",
+        {PROVENANCE},
+        "no attestations found for subject sha256:[0-9a-f]{64}",
+        both(exchange_wheel, list_anew),
+    ),
+    unpublished(
+        "another workflow attested the release's files",
+        {PROVENANCE},
+        "expected the signer to be .*/release.yml, got .*/build.yml@refs/tags/v1.2.0",
+        attest("build.yml"),
+    ),
+    unpublished(
+        "the release's files were attested for another tag",
+        {PROVENANCE},
+        "expected sourceRepositoryRef to be refs/tags/v1.2.0, got refs/tags/v1.1.0",
+        attest(ref="refs/tags/v1.1.0"),
+    ),
+    unpublished(
+        "the job may not ask for attestations",
+        {PROVENANCE},
+        r"Resource not accessible by integration \(HTTP 403\)",
+        in_tag(
+            replace(
+                ".github/workflows/publish.yml",
+                "      attestations: read # verify their provenance\n",
+                "",
+            )
+        ),
+    ),
+    unpublished(
+        "the release's files are of another version",
+        {RELEASE_VERSIONS},
+        "has version 1.3.0, but the tag is v1.2.0. Is the tag on the commit that was built?",
+        both(rename_files, list_anew, attest()),
+    ),
+    unpublished(
+        "the release's files have no description",
+        {RELEASE_METADATA},
+        "(?s)FAILED due to warnings.*`long_description` missing",
+        both(spoil_metadata, list_anew, attest()),
+    ),
+    unpublished(
+        "a trial does not build",
+        {TRIAL_BUILD},
+        "planted_backend",
+        with_change(
+            replace("pyproject.toml", "setuptools.build_meta", "planted_backend")
+        ),
+        happens=trial,
+    ),
+    unpublished(
+        "the trial builds no sdist",
+        {TRIAL_TIMES},
+        r"dist: expected one sdist and one wheel, found sample_project-1\.2\.1\.dev1-py3-none-any\.whl",
+        with_change(
+            replace(
+                ".github/workflows/publish.yml",
+                "python -m build --no-isolation",
+                "python -m build --no-isolation --wheel",
+            )
+        ),
+        happens=trial,
+    ),
+    unpublished(
+        "a trial's version has a local part",
+        {TRIAL_VERSION},
+        r"has version 1\.2\.1\.dev1\+g[0-9a-f]+; no index takes the part after \+",
+        with_change(
+            replace(
+                ".github/workflows/publish.yml",
+                """          SETUPTOOLS_SCM_OVERRIDES: '{local_scheme = "no-local-version"}'\n""",
+                "          PLANTED: ''\n",
+            )
+        ),
+        happens=trial,
+    ),
+    unpublished(
+        "the jobs that publish have no identity",
+        {SIGN},
+        "Failed to detect identity: .*OIDC token permissions",
+        in_tag(NO_IDENTITY),
+    ),
+    unpublished(
+        "the jobs that publish a trial have no identity",
+        {SIGN_TRIAL},
+        "Failed to detect identity: .*OIDC token permissions",
+        with_change(NO_IDENTITY),
+        happens=trial,
+    ),
+    unpublished(
+        "the index knows the publisher in another environment",
+        {UPLOAD},
+        NOBODY,
+        register(environment="release"),
+    ),
+    unpublished(
+        "the index knows another workflow as the publisher",
+        {UPLOAD},
+        NOBODY,
+        register(workflow="release.yml"),
+    ),
+    unpublished(
+        "TestPyPI knows another repository as the publisher",
+        {UPLOAD_TRIAL},
+        NOBODY,
+        register(repository="octo/other"),
+        happens=trial,
+    ),
+    unpublished(
+        "the index has another file of that name",
+        {UPLOAD},
+        r"(?s)File already exists.*with\s+blake2_256 hash",
+        take_name,
+    ),
+    unpublished(
+        "PyPI does not know the token",
+        {UPLOAD_BY_TOKEN},
+        "Invalid or non-existent authentication",
+        give_token("pypi", known=False),
+    ),
+    unpublished(
+        "TestPyPI does not know the token",
+        {UPLOAD_TRIAL_BY_TOKEN},
+        "Invalid or non-existent authentication",
+        give_token("testpypi", known=False),
+        happens=trial,
+    ),
+    unpublished(
+        "GitHub does not take the notes",
+        {NOTES},
+        "HTTP 500",
+        trouble(lambda here: f"/releases/{release_of(here)['id']}"),
+        publishes=True,
     ),
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "pipeline")]
 
 from defects import CODE, DEFECTS, NEVER_RED, Defect  # noqa: E402
+from flows import FLOWS, Flow  # noqa: E402
 from scenarios import SCENARIOS  # noqa: E402
 
 FILE = ROOT / "docs" / "proofs.md"
@@ -20,8 +22,9 @@ Made by `uv run tests/pipeline/proofs.py` from what the tests execute; do not ed
 rendered project, whose workflows then run for a push, of each matrix the cells for Linux. In the workflows that are run
 exactly these steps are red, each says what is wrong, and where a merge waits for the workflow its check is red. Those
 that are run are the ones named here; with *(code)* also `tests.yml`, `build.yml`, `coverage.yml` and `pre-commit.yml`;
-with *(all)* every workflow of this page but `template-update.yml`, and the red ones once more as a pull request from a
-fork. *(no gate)* marks what is told and stops no merge.
+with *(all)* every workflow that a push starts, and the red ones once more as a pull request from a fork. *(no gate)*
+marks what is told and stops no merge. Where `release.yml`, `publish.yml` or `docker.yml` is red nothing comes out: no
+tag, no release, no file on an index, no image; *(out)* marks where something is out already.
 
 """
 NEVER = """\
@@ -30,6 +33,18 @@ NEVER = """\
 
 | step | reason |
 | --- | --- |
+"""
+FLOWS_HEAD = """\
+
+## From a tag to what people install
+
+Every workflow that is started runs, and every one that those start, until nothing follows; no other is started, and
+nothing else is out in the end. Of each release the notes, the files and their digests are compared: what PyPI has is
+what is attached and what `build.yml` tested, byte for byte. Each run of `release.yml`, `publish.yml` and `docker.yml` was
+also ended behind each request that changes something, and started again: the end is the same.
+
+| what happens | what runs | releases | on PyPI | tags of the image |
+| --- | --- | --- | --- | --- |
 """
 GREEN = """\
 
@@ -53,11 +68,34 @@ def rows(defect: Defect) -> list[str]:
         " *(code)*" * (defect.affects == CODE)
         + " *(all)*" * defect.everywhere
         + " *(no gate)*" * (not defect.gates)
+        + " *(out)*" * defect.publishes
     )
     return [
         f"| {defect.name}{marks} | `{workflow}` | {'; '.join(steps)} |"
         for workflow, steps in sorted(found.items())
     ]
+
+
+def flow_row(flow: Flow) -> str:
+    """Give the line of a flow."""
+    runs = Counter(flow.runs)
+    releases = [
+        f"{tag}: {state}{', the latest' * (tag == flow.latest)}"
+        for tag, state in flow.releases.items()
+    ]
+    note = "" if flow.attested else " without attestations"
+    files = [
+        *(f"{version}{note}" for version in sorted(flow.pypi)),
+        *(f"{version} on TestPyPI" for version in sorted(flow.testpypi)),
+    ]
+    columns = [
+        flow.name,
+        "; ".join(f"{run}{', twice' * (n > 1)}" for run, n in runs.items()),
+        "; ".join(releases) or "none",
+        "; ".join(files) or "nothing",
+        ", ".join(f"`{tag}`" for tag in sorted(flow.image)) or "none",
+    ]
+    return f"| {' | '.join(columns)} |"
 
 
 def document() -> str:
@@ -71,6 +109,8 @@ def document() -> str:
         names.setdefault(scenario.workflow, []).append(scenario.name)
     green = [f"| `{workflow}` | {'; '.join(n)} |" for workflow, n in names.items()]
     parts = [HEAD, "\n".join(table), "\n", NEVER, "\n".join(reasons), "\n"]
+    flows = map(flow_row, FLOWS)
+    parts += [FLOWS_HEAD, "\n".join(flows), "\n"]
     return "".join([*parts, GREEN, "\n".join(green), "\n"])
 
 

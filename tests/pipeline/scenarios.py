@@ -9,6 +9,7 @@ from typing import Any
 from engine.repository import DEPENDABOT, FORK, Event, Repository
 from engine.result import SKIPPED, SUCCESS
 from harness import run, tool
+from meddling import both, empty_tokens, give_token, published, started, trial
 from planting import (
     LOW,
     MEDIUM,
@@ -33,6 +34,8 @@ SMALL_MCP = {"kind": "mcp", "python_versions": ["3.12"]}
 # Where what is shipped is.
 NOTHING = SMALL_SERVICE | {"docker": False, "pypi": False, "template_updates": False}
 IMAGE = SMALL | {"docker": True, "codecov": True}
+# Where releasing is.
+RELEASED = SMALL | {"docker": True}
 # Where its size is; the defaults are three, which costs more and shows no more.
 PYTHONS = ["3.11", "3.12"]
 SIZED = {"kind": "library", "python_versions": PYTHONS}
@@ -62,12 +65,14 @@ class Scenario:
         happens: What happens.
         answers: The project's answers beside the defaults.
         private: Whether the repository is private.
+        released: Whether the repository is one that has a release, whatever the answers.
         prepare: What is so beforehand.
         skipped_jobs: The jobs that are skipped; all others end well.
         skipped_steps: "job / step" of what is skipped in jobs that run; nothing else is.
         cells: Of a job with a matrix, its cells, exactly.
         artifacts: What is kept, by its name, and for how many days.
         uploads: The categories of what code scanning takes.
+        on_index: The files that the indexes have in the end, with what proves where they are from.
         image_tags: The tags that the registry has in the end; COMMIT stands for the commit.
         summary: What stands in the run's summary.
         variables: The runner's variables: a server that is out of reach.
@@ -79,12 +84,14 @@ class Scenario:
     happens: Happening
     answers: Mapping[str, Any] = field(default_factory=dict)
     private: bool = False
+    released: bool = False
     prepare: Callable[[Repository], None] = lambda repository: None
     skipped_jobs: frozenset[str] = frozenset()
     skipped_steps: frozenset[str] = frozenset()
     cells: Mapping[str, Cells] = field(default_factory=dict)
     artifacts: Mapping[str, int] = field(default_factory=dict)
     uploads: frozenset[str] = frozenset()
+    on_index: frozenset[str] = frozenset()
     image_tags: frozenset[str] = frozenset()
     summary: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -622,4 +629,74 @@ IMAGES = [
     ),
 ]
 
-SCENARIOS = [*MATRICES, *OTHERS, *UPDATES, *IMAGES]
+# ---- publish.yml -----------------------------------------------------------------------------------------------------
+
+OF_RELEASE = {
+    f"package / {name}"
+    for name in (
+        "Require a published release with all its files",
+        "Download the release's files",
+        "Check the files' digests",
+        "Ask whether GitHub keeps attestations here",
+        "Check the files' versions against the tag",
+        "Verify that release.yml built the files from this tag",
+    )
+}
+OF_TRIAL = {
+    f"package / {name}"
+    for name in (
+        "Build for the trial",
+        "Give the sdist the time of the commit",
+        "Check the trial's version",
+    )
+}
+
+
+def files(index: str, version: str, note: str = ", attested") -> frozenset[str]:
+    """Give the two files of a version on an index."""
+    endings = ("-py3-none-any.whl", ".tar.gz")
+    return frozenset(f"{index}/sample_project-{version}{e}{note}" for e in endings)
+
+
+def publishing(
+    name: str, happens: Happening, *, token: bool = False, **more: Any
+) -> Scenario:
+    """Give a scenario of publish.yml; it builds for TestPyPI, and takes the release's files for PyPI."""
+    tries = happens is trial
+    index, other = ("testpypi", "pypi") if tries else ("pypi", "testpypi")
+    by_token, by_trust = (
+        {f"{index} / Upload with the token"},
+        {
+            f"{index} / Sign the attestations",
+            f"{index} / Upload as a trusted publisher",
+        },
+    )
+    steps = (OF_RELEASE if tries else OF_TRIAL) | (by_trust if token else by_token)
+    if more.get("private"):
+        steps |= {"package / Verify that release.yml built the files from this tag"}
+    version = "1.2.1.dev1" if tries else "1.2.0"
+    settings: dict[str, Any] = {
+        "answers": RELEASED,
+        "released": True,
+        "prepare": with_change(documentation) if tries else lambda here: None,
+        "skipped_jobs": frozenset({other} | ({"notes"} if tries else set())),
+        "skipped_steps": frozenset(steps),
+        "artifacts": {"publish": 7},
+        "on_index": files(index, version, "" if token else ", attested"),
+    }
+    if token:
+        settings["prepare"] = both(settings["prepare"], give_token(index))
+    return Scenario(name, "publish.yml", happens, **settings | more)
+
+
+PUBLISHING = [
+    publishing("started by a release", started),
+    publishing("a person publishes the release", published),
+    publishing("a private repository's release", started, private=True),
+    publishing("a release, with an API token", started, token=True),
+    publishing("an empty API token", started, prepare=empty_tokens),
+    publishing("a trial of main", trial),
+    publishing("a trial of main, with an API token", trial, token=True),
+]
+
+SCENARIOS = [*MATRICES, *OTHERS, *UPDATES, *IMAGES, *PUBLISHING]

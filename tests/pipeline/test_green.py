@@ -29,10 +29,16 @@ def pythons(job: Job) -> set[str]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
 def test_scenario(
-    scenario: Scenario, repository: MakeRepository, execute: Execute
+    scenario: Scenario,
+    repository: MakeRepository,
+    released: MakeRepository,
+    execute: Execute,
 ) -> None:
     require_pythons(scenario.answers)
-    here = repository(private=scenario.private, **scenario.answers)
+    if scenario.released:
+        here = released(private=scenario.private)
+    else:
+        here = repository(private=scenario.private, **scenario.answers)
     scenario.prepare(here)
     event = scenario.happens(here)
     result = execute(
@@ -62,3 +68,9 @@ def test_scenario(
     assert all(upload.findings == 0 for upload in result.uploads)
     tags = {tag.replace(event.commit, "COMMIT") for tag in registry.tags(here)}
     assert tags == scenario.image_tags
+    on_index = {
+        f"{index}/{name}{', attested' * bool(file.attestations)}"
+        for index, held in here.indexes.items()
+        for name, file in held.files.items()
+    }
+    assert on_index == scenario.on_index

@@ -12,7 +12,7 @@ from defects import DEFECTS, NEVER_RED, SUM_UP, Defect
 from engine import registry, under_test
 from engine.fixtures import Execute, MakeRepository, require_pythons
 from engine.repository import FORK, MEMBER, Event, Repository
-from engine.result import FAILURE, SKIPPED, SUCCESS
+from engine.result import FAILURE, SUCCESS
 from step_report import steps
 
 # The workflows that the table is about.
@@ -27,9 +27,11 @@ WORKFLOWS = (
     "docker.yml",
     "ossf-scorecard.yml",
     "template-update.yml",
+    "publish.yml",
+    "release.yml",
 )
-# This one asks about the template, and nothing else can redden it.
-APART = "template-update.yml"
+# These are about the template and about releases, and nothing else can redden them.
+APART = {"template-update.yml", "publish.yml", "release.yml"}
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,19 @@ class Trial:
     @property
     def expected(self) -> set[str]:
         """The steps that must be red, and no others."""
+        if self.defect.runs:
+            return set(self.defect.reddens)
         return {s for s in self.defect.reddens if s.startswith(f"{self.workflow} / ")}
 
 
 def trials(defect: Defect) -> Iterator[Trial]:
     """Give the workflows in which a defect is tried, and from where."""
+    if defect.runs:
+        yield Trial(defect, defect.runs)
+        return
     for workflow in WORKFLOWS:
         trial = Trial(defect, workflow)
-        others = defect.everywhere and workflow != APART
+        others = defect.everywhere and workflow not in APART
         if trial.expected or others or workflow in defect.affects:
             yield trial
         # What runs without secrets and may not write is no less strict.
@@ -99,15 +106,21 @@ def happen(trial: Trial, repository: Repository) -> Event:
         return defect.happens(repository)
     pushed = repository.push(defect.plant)
     # It listens to no push.
-    return repository.dispatched() if trial.workflow == APART else pushed
+    return repository.dispatched() if trial.workflow in APART else pushed
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.id)
-def test_defect(trial: Trial, repository: MakeRepository, execute: Execute) -> None:
+def test_defect(
+    trial: Trial,
+    repository: MakeRepository,
+    released: MakeRepository,
+    execute: Execute,
+) -> None:
     defect = trial.defect
     require_pythons(defect.answers)
-    here = repository(**defect.answers)
+    here = released() if defect.released else repository(**defect.answers)
     event = happen(trial, here)
+    before = out(here)
     result = execute(
         here, trial.workflow, event, system=trial.system, **defect.variables
     )
@@ -122,10 +135,25 @@ def test_defect(trial: Trial, repository: MakeRepository, execute: Execute) -> N
         assert told == (set() if trial.fork else trial.uploads)
     if trial.expected:
         assert registry.tags(here) == {}
+        assert (out(here) == before) != defect.publishes
     check = required_check(here.folder / "runs/1/checkout", trial.workflow)
     if check:
         stopped = result.results[check] == FAILURE
         assert stopped == (bool(trial.expected) and defect.gates)
+
+
+def out(here: Repository) -> object:
+    """Give what is out: tags, releases with their notes and files, what the indexes have, and started workflows."""
+    return (
+        here.ask("tag", "--list"),
+        [
+            (release["body"], [asset["name"] for asset in release["assets"]])
+            for release in here.releases
+            if not release["draft"]
+        ],
+        [dict(index.files) for index in here.indexes.values()],
+        list(here.dispatches),
+    )
 
 
 def required_check(project: Path, file: str) -> str | None:
@@ -173,7 +201,7 @@ def test_figures_are_told_also_below_the_threshold(
     here = repository(**defect.answers)
     assert defect.plant
     result = execute(here, "coverage.yml", here.pull_request(defect.plant))
-    ended = {"coverage": FAILURE, "report": SUCCESS, "codecov": SKIPPED}
+    ended = {"coverage": FAILURE, "report": SUCCESS, "codecov": SUCCESS}
     assert result.results == ended
     (comment,) = here.comments[1]
     assert "planted.py" in comment["body"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -40,6 +41,8 @@ EXPRESSIONS = {
 }
 UPLOAD, DOWNLOAD = "actions/upload-artifact", "actions/download-artifact"
 CACHE, RESTORE, SAVE = "actions/cache", "actions/cache/restore", "actions/cache/save"
+# The stand-ins that do something after the job's last step.
+WITH_POST = {CACHE, "docker/login-action"}
 CHECKOUT, ATTEST = "actions/checkout", "actions/attest"
 SARIF, SCORECARD = "github/codeql-action/upload-sarif", "ossf/scorecard-action"
 UV, TRIVY = "astral-sh/setup-uv", "aquasecurity/setup-trivy"
@@ -115,6 +118,8 @@ class Job:
             "records": str(self.folder / "records.jsonl"),
             "ref": MAIN,
             "uv": sys.executable,
+            "attestations": str(self.folder / "attestations"),
+            "workflows": {"Sample": "sample.yml"},
             **self.changed,
         }
 
@@ -303,7 +308,7 @@ def test_act_is_offered_each_stand_in_with_the_interface_of_the_pin(job: Job) ->
             n: d["default"] for n, d in declared["inputs"].items() if "default" in d
         }
         assert given.keys() == defaults(action).keys()
-        assert ("post" in declared["runs"]) == (action == CACHE)
+        assert ("post" in declared["runs"]) == (action in WITH_POST)
 
 
 # ---- Artifacts: what is uploaded -------------------------------------------------------------------------------------
@@ -1190,11 +1195,28 @@ def test_an_attestation_names_each_subject_with_its_digest(job: Job) -> None:
     assert used.record["subjects"] == digests
     bundle = Path(used.outputs["bundle-path"])
     assert bundle == job.folder / "temporary/attestation.json"
-    statement = json.loads(bundle.read_text("utf-8"))
+    made = json.loads(bundle.read_text("utf-8"))
+    statement = json.loads(base64.b64decode(made["dsseEnvelope"]["payload"]))
     assert {s["name"]: s["digest"]["sha256"] for s in statement["subject"]} == digests
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
-    assert used.outputs["attestation-url"].endswith(used.outputs["attestation-id"])
+    assert used.outputs["attestation-url"].endswith("/attestations/1")
+    assert job.use(ATTEST, subject_path="notes").outputs["attestation-id"] == "2"
+
+
+def test_an_attestation_is_kept_with_who_made_it(job: Job) -> None:
+    job.permissions |= MAY_ATTEST
+    job.write("a")
+    job.use(ATTEST, subject_path="a")
+    kept = json.loads((job.folder / "attestations/1.json").read_text("utf-8"))
+    assert kept["digests"] == [f"sha256:{hashlib.sha256(b'a').hexdigest()}"]
+    repository = f"https://github.com/{REPOSITORY}"
+    assert kept["bundle"]["verificationMaterial"]["certificate"] == {
+        "buildSignerURI": f"{repository}/.github/workflows/sample.yml@{MAIN}",
+        "sourceRepositoryURI": repository,
+        "sourceRepositoryRef": MAIN,
+        "sourceRepositoryDigest": COMMIT,
+    }
 
 
 @pytest.mark.parametrize(

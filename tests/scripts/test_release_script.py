@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ class GitHub:
                 one = next(r for r in self.releases if r["id"] == int(number))
                 if one["immutable"] and set(body) != {"body"}:
                     return 422, None
-                one.update(body)
+                # A draft whose tag is not said again loses it.
+                one.update({"tag_name": "untagged"} if one["draft"] else {}, **body)
                 return 200, one
             case "DELETE", ["releases", "assets", number]:
                 for one in self.releases:
@@ -387,6 +389,72 @@ def test_what_was_built_must_have_the_tags_version(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("listed", "status", "said"),
+    [
+        ({"demo-1.2.3.tar.gz": b"s", "demo-1.2.3-py3-none-any.whl": b"w"}, 0, ""),
+        (
+            {"demo-1.2.3.tar.gz": b"s", "demo-1.2.3-py3-none-any.whl": b"x"},
+            1,
+            "release the next version",
+        ),
+        ({"demo-1.2.3.tar.gz": b"s"}, 1, "lists no such file"),
+        (None, 2, "SHA256SUMS"),
+    ],
+    ids=["right", "changed", "not listed", "no list"],
+)
+def test_digests_are_compared(
+    listed: dict[str, bytes] | None,
+    status: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "demo-1.2.3.tar.gz").write_bytes(b"s")
+    (tmp_path / "demo-1.2.3-py3-none-any.whl").write_bytes(b"w")
+    if listed is not None:
+        lines = [
+            f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+            for name, content in listed.items()
+        ]
+        (tmp_path / "SHA256SUMS").write_text("".join(lines), "utf-8")
+    assert release.main(["digests", str(tmp_path)]) == status
+    assert said in capsys.readouterr().err
+
+
+def build(folder: Path, seconds: float) -> Path:
+    """Leave a wheel and an sdist as setuptools makes it, at a time in seconds."""
+    source = folder / "source"
+    source.mkdir(parents=True)
+    (source / "PKG-INFO").write_text("Name: demo\n", "utf-8")
+    for path in (source / "PKG-INFO", source):
+        os.utime(path, (seconds, seconds))
+    sdist = folder / "demo-1.2.3.tar.gz"
+    with tarfile.open(sdist, "w:gz") as archive:
+        archive.add(source, "demo-1.2.3")
+    (folder / "demo-1.2.3-py3-none-any.whl").touch()
+    return sdist
+
+
+def test_an_sdist_of_a_commit_is_always_the_same(
+    repository: Path,
+) -> None:
+    """Built at other times, it has the commit's time, and holds what it held."""
+    made = [build(repository / name, float(name)) for name in ("1e9", "1.5")]
+    for sdist in made:
+        assert release.main(["times", str(sdist.parent)]) == 0
+    first, second = (sdist.read_bytes() for sdist in made)
+    assert first == second
+    with tarfile.open(made[0]) as archive:
+        names = [(member.name, member.isdir()) for member in archive]
+        file = archive.extractfile("demo-1.2.3/PKG-INFO")
+        assert file and file.read() == b"Name: demo\n"
+        times = {member.mtime for member in archive}
+    assert names == [("demo-1.2.3", True), ("demo-1.2.3/PKG-INFO", False)]
+    committed = subprocess.check_output(["git", "log", "-1", "--format=%ct"])
+    assert times == {int(committed)}
+
+
 @pytest.mark.parametrize("dependencies", [{}, {"components": []}])
 def test_the_sbom_learns_the_version(
     tmp_path: Path, dependencies: dict[str, Any]
@@ -544,6 +612,7 @@ def test_a_release_is_drafted_filled_and_only_then_published(
     assert make(files) == 0
     (one,) = github.releases
     assert one["body"] == "What changed.\n"
+    assert one["tag_name"] == "v1.2.3"
     assert (one["draft"], one["prerelease"], one["make_latest"]) == (
         False,
         False,
@@ -634,6 +703,16 @@ def test_a_release_made_by_hand_is_adopted_with_its_words(
     assert make(files) == 0
     assert (one["body"], one["prerelease"], names(one)) == ("My words", False, ALL)
     assert len(github.releases) == 1
+
+
+def test_a_draft_made_by_hand_is_adopted_and_keeps_its_tag(
+    github: GitHub, files: Path
+) -> None:
+    github.tags = {"v1.2.3": COMMIT}
+    one = github.add(tag_name="v1.2.3", body="", draft=True, prerelease=True)
+    assert make(files, "v1.2.3", "--draft") == 0
+    assert (one["tag_name"], one["prerelease"]) == ("v1.2.3", False)
+    assert one["draft"]
 
 
 def test_a_release_made_by_hand_without_words_gets_the_changelog(

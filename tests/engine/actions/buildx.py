@@ -129,10 +129,12 @@ def build_push(step: StandIn) -> None:
     docker(step, "buildx", "build", *arguments)
     found = json.loads(metadata.read_text("utf-8"))
     digest = found["containerimage.digest"]
+    # Of an image with something beside it there is none: its digest is that of both together.
+    config = found.get("containerimage.config.digest", digest)
     step.output("digest", digest)
-    step.output("imageid", found.get("containerimage.config.digest", digest))
+    step.output("imageid", config)
     step.output("metadata", json.dumps(found))
-    step.record(digest=digest)
+    step.record(digest=digest, config=config)
 
 
 def options(step: StandIn, name: str, option: str) -> list[str]:

@@ -77,12 +77,19 @@ def add_release(here: Repository, call: Call) -> Any:
 
 
 def edit_release(here: Repository, call: Call, number: int) -> Any:
-    """Change a release; of an immutable one only title and text."""
+    """Change a release.
+
+    Of an immutable one neither tag nor files change; github/docs issue 45718 lists what was tried. A draft whose tag is
+    not said again loses it, see jdx/communique pull request 241.
+    """
     call.require("contents", level="write")
     release, body = by_id(here, number), call.body
-    if release["immutable"] and body.keys() - {"body", "name"}:
+    tag = body.get("tag_name", release["tag_name"])
+    if release["immutable"] and ("draft" in body or tag != release["tag_name"]):
         raise Refusal(422, "Cannot change an immutable release")
     changes = {key: value for key, value in body.items() if key != "make_latest"}
+    if release["draft"] and "tag_name" not in body:
+        changes["tag_name"] = f"untagged-{release['id']}"
     publishes = release["draft"] and changes.pop("draft", True) is False
     release.update(changes)
     if publishes:

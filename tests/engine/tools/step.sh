@@ -13,3 +13,22 @@ case "${GH_TOKEN:-}" in
   "" | *@*) ;;
   *) export GH_TOKEN="$GH_TOKEN@${GITHUB_WORKFLOW// /_}@$GITHUB_JOB" ;;
 esac
+
+# Only jobs that may have an identity are told where to ask for it.
+case " $ENGINE_IDENTITIES " in
+  *" ${GITHUB_WORKFLOW// /_}@$GITHUB_JOB "*)
+    export ACTIONS_ID_TOKEN_REQUEST_URL="$ENGINE_ISSUER/?api-version=2.0"
+    export ACTIONS_ID_TOKEN_REQUEST_TOKEN="$ENGINE_SECRET@${GITHUB_WORKFLOW// /_}@$GITHUB_JOB"
+    ;;
+esac
+
+# Sigstore, which signs, is out of reach: this one command is run with a stand-in for it, all others as they are.
+uv() {
+  case "$*" in
+    "run --locked --only-group release pypi-attestations sign "*)
+      shift 5
+      command uv run --locked --only-group release python "$ENGINE_TOOLS/pypi_attestations_unsigned.py" "$@"
+      ;;
+    *) command uv "$@" ;;
+  esac
+}

@@ -1,0 +1,48 @@
+"""What GitHub's GraphQL API answers, held to GitHub's own schema: gh asks it for some of what it wants to know."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from graphql import GraphQLSchema, build_schema, graphql_sync
+
+from engine import openapi
+from engine.github.call import Call
+from engine.repository import Repository
+
+PATH = "/graphql"
+PACKAGE, FILE = "@octokit/graphql-schema@15.26.1", "package/schema.graphql"
+
+
+@functools.cache
+def schema() -> GraphQLSchema:
+    """Give GitHub's schema."""
+    text = openapi.npm_file(PACKAGE, FILE).read_text("utf-8")
+    return build_schema(text, assume_valid=True)
+
+
+def answer(here: Repository, call: Call) -> Any:
+    """Answer a query; raises Contradiction where the schema or this fake does not know what is asked."""
+
+    def release(_: Any, tagName: str) -> dict[str, Any] | None:
+        writes = call.may("contents", level="write")
+        for known in reversed(here.releases):
+            if known["tag_name"] == tagName and (writes or not known["draft"]):
+                return {"databaseId": known["id"], "isDraft": known["draft"]}
+        return None
+
+    def repository(_: Any, owner: str, name: str, **__: Any) -> dict[str, Any] | None:
+        ours = f"{owner}/{name}".lower() == here.full_name.lower()
+        return {"release": release} if ours else None
+
+    body = call.body
+    done = graphql_sync(
+        schema(),
+        body["query"],
+        root_value={"repository": repository},
+        variable_values=body.get("variables"),
+    )
+    if done.errors:
+        raise openapi.Contradiction(f"{body['query']}: {done.errors}")
+    return {"data": done.data}

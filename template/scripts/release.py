@@ -353,8 +353,8 @@ def fix_times(arguments: argparse.Namespace) -> None:
     ):
         for member, content in contents:
             member.mtime = time
-            # The time once more, with its fraction.
-            member.pax_headers.pop("mtime", None)
+            # They hold the time once more, with its fraction.
+            member.pax_headers = {}
             fixed.addfile(member, io.BytesIO(content))
     print(f"{sdist.name}: of {time} s")
 

@@ -79,6 +79,7 @@ class Result:
         records: What the stand-ins for actions did, in order, each with its action, job and inputs.
         log: All that the engine printed.
         folder: Where artifacts are kept.
+        seconds: How long it took.
     """
 
     workflow: str
@@ -87,6 +88,7 @@ class Result:
     records: list[dict[str, Any]]
     log: str
     folder: Path
+    seconds: float
 
     def cells(self, job: str, workflow: str = "") -> list[Job]:
         """Give the cells of a job; one where there is no matrix or where it was skipped."""

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -124,6 +125,7 @@ def run_workflow(
         Refused: If the workflow uses something that is not there.
         EngineError: If it could not be executed, or asked GitHub for what GitHub does not do.
     """
+    began = time.monotonic()
     repository.runs += 1
     folder = repository.folder / "runs" / str(repository.runs)
     folder.mkdir(parents=True)
@@ -214,6 +216,7 @@ def run_workflow(
         [json.loads(record) for record in records],
         done.stdout + done.stderr,
         folder,
+        time.monotonic() - began,
     )
     repository.analyses |= {upload.category for upload in result.uploads}
     judge(result, done.returncode, github, done.stderr)

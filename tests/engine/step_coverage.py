@@ -11,9 +11,10 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engine.result import FAILURE, SKIPPED, Result
 
@@ -70,17 +71,27 @@ def note(result: Result, scenario: str | None = None) -> None:
         for step in job.steps
         if step.command and step.outcome != SKIPPED
     ]
-    noted = {"scenario": scenario, "steps": steps, "edits": result.edits}
+    noted = {
+        "scenario": scenario,
+        "steps": steps,
+        "edits": result.edits,
+        "seconds": result.seconds,
+    }
     text = json.dumps(noted)
     (folder() / f"{uuid.uuid4().hex}.json").write_text(text, "utf-8")
+
+
+def notes() -> Iterator[dict[str, Any]]:
+    """Give what every process has written down."""
+    for path in folder().glob("*.json"):
+        yield json.loads(path.read_text("utf-8"))
 
 
 def add_up() -> tuple[dict[str, Executions], Counter[str]]:
     """Give the executions of each step, as "workflow / job / step", and how often each scenario was completed."""
     found: dict[str, Executions] = {}
     scenarios: Counter[str] = Counter()
-    for path in folder().glob("*.json"):
-        noted = json.loads(path.read_text("utf-8"))
+    for noted in notes():
         scenarios.update(filter(None, [noted["scenario"]]))
         for step, outcome, system in noted["steps"]:
             executions = found.setdefault(step, Executions())
@@ -93,8 +104,16 @@ def add_up() -> tuple[dict[str, Executions], Counter[str]]:
 
 def edits() -> list[str]:
     """Give what was changed in the workflows under test, each once."""
-    noted = (json.loads(p.read_text("utf-8")) for p in folder().glob("*.json"))
-    return sorted({edit for note_ in noted for edit in note_["edits"]})
+    return sorted({edit for noted in notes() for edit in noted["edits"]})
+
+
+def seconds() -> Counter[str]:
+    """Give how long each scenario took, all its runs together."""
+    found: Counter[str] = Counter()
+    for noted in notes():
+        if noted["scenario"]:
+            found[noted["scenario"]] += noted["seconds"]
+    return found
 
 
 def uncovered(executed: dict[str, Executions], steps: Iterable[str]) -> list[str]:

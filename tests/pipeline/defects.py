@@ -952,8 +952,8 @@ DEFECTS = [
             with_change(
                 replace(
                     ".github/workflows/build.yml",
-                    "python -m build --no-isolation",
-                    "env SETUPTOOLS_SCM_PRETEND_VERSION=9.9 python -m build --no-isolation",
+                    "run: SOURCE_DATE_EPOCH=",
+                    "run: SETUPTOOLS_SCM_PRETEND_VERSION=9.9 SOURCE_DATE_EPOCH=",
                 )
             )
         ),

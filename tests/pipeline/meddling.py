@@ -166,8 +166,8 @@ def draft_by_hand(here: Repository) -> None:
 
 
 def no_start_of(workflow: str) -> Meddle:
-    """Let GitHub answer with an error where a workflow is to be started."""
-    return trouble(lambda here: f"/actions/workflows/{workflow}/dispatches")
+    """Let GitHub answer with an error where a workflow is to be started: gh asks about it first."""
+    return trouble(lambda here: f"/actions/workflows/{workflow}")
 
 
 # ---- The workflow, the index and its tokens --------------------------------------------------------------------------

@@ -23,6 +23,12 @@ def steps(*, actions: bool = False) -> list[str]:
     ]
 
 
+def possible() -> set[str]:
+    """Name what a whole run completes; a scenario whose Python is not here is listed as unproven."""
+    scenarios = {s.id for s in SCENARIOS if not missing_pythons(s.answers)}
+    return scenarios | {id_ for flow in FLOWS for id_ in flow.ids}
+
+
 def verdict(completed: set[str], uncovered: list[str]) -> tuple[bool, str]:
     """Judge the run: whether it fails, and why or why not.
 
@@ -30,15 +36,26 @@ def verdict(completed: set[str], uncovered: list[str]) -> tuple[bool, str]:
         completed: The scenarios that were completed.
         uncovered: The steps that never ran.
     """
-    # A scenario whose Python is not here is listed as unproven; the others cover every step.
-    possible = {s.id for s in SCENARIOS if not missing_pythons(s.answers)}
-    possible |= {id_ for flow in FLOWS for id_ in flow.ids}
-    if missing := possible - completed:
-        done = f"{len(possible) - len(missing)} of {len(possible)}"
+    everything = possible()
+    if missing := everything - completed:
+        done = f"{len(everything) - len(missing)} of {len(everything)}"
         return False, f"not judged: {done} scenarios were completed"
     if uncovered:
         return True, "never executed: " + "; ".join(uncovered)
     return False, f"all {len(steps())} steps with a command were executed"
+
+
+def flow_times() -> list[str]:
+    """Give a line for each flow that was run whole: how many seconds each of its workflows took."""
+    took = step_coverage.seconds()
+    lines = []
+    for flow in FLOWS:
+        if took.keys() >= flow.ids:
+            parts = [
+                f"{id_.split(':')[0]} {took[id_]:.0f} s" for id_ in sorted(flow.ids)
+            ]
+            lines.append(f"{flow.name}: {', '.join(parts)}")
+    return lines
 
 
 def judge() -> tuple[bool, str] | None:
@@ -76,6 +93,8 @@ def pytest_terminal_summary(
         executed, _ = step_coverage.add_up()
         terminalreporter.section("Steps of the workflows")
         terminalreporter.write(step_coverage.table(executed, steps()))
+        for line in flow_times():
+            terminalreporter.line(line)
         for edit in step_coverage.edits():
             terminalreporter.line(f"Edited for the run: {edit}")
         terminalreporter.line(f"Step coverage: {found[1]}")

@@ -10,7 +10,7 @@ from engine import registry
 from engine.fixtures import Execute, MakeRepository
 from engine.index.held import Index, Token
 from engine.repository import Event, Repository
-from engine.result import Result
+from engine.result import SUCCESS, Result
 from flows import DRAFT, FLOWS, PRE_RELEASE, RELEASE, RELEASED, Flow
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
@@ -101,7 +101,7 @@ def test_flow(flow: Flow, repository: MakeRepository, execute: Execute) -> None:
             r
             for w, e, r in runs
             if w == RELEASE
-            and "build" in r.results
+            and r.results["assets"] == SUCCESS
             and shown(e.ref) == release["tag_name"]
         ]
         check_release(here, flow, release, built[0])

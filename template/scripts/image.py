@@ -84,7 +84,7 @@ def plan_image(arguments: argparse.Namespace) -> None:
     elif reference.startswith("refs/tags/"):
         git_tag = reference.removeprefix("refs/tags/")
         version = tag_version(git_tag)
-        if version != Version(arguments.version):
+        if arguments.version != str(version):
             raise Problem(f"the tag is {git_tag}, the version {arguments.version}.")
         tag, push = own_tag(git_tag), event in ("release", "workflow_dispatch")
     set_outputs(

@@ -121,7 +121,11 @@ def output_of(command: list[str], stdin: str | None = None) -> str:
 def environment(name: str) -> str:
     """Give an environment variable that must be set."""
     if not (value := os.environ.get(name)):
-        raise Problem(f"the environment variable {name} is not set", status=2)
+        raise Problem(
+            f"the environment variable {name} is not set, as GitHub sets it. To speak to "
+            "GitHub by hand: GITHUB_REPOSITORY=OWNER/NAME",
+            status=2,
+        )
     return value
 
 
@@ -186,10 +190,17 @@ def release_version(text: str) -> Version:
             f"{text!r} is not a version. Use one like v1.2.3, or v1.2.3rc1 for a "
             "pre-release."
         ) from error
+    plain = ".".join(map(str, version.release))
     if version.epoch or version.local:
         raise Problem(
             f"{text!r} has an epoch or a local part, which a release cannot have. "
-            f"Use v{'.'.join(map(str, version.release))}, for example."
+            f"Use v{plain}, for example."
+        )
+    if version.dev:
+        raise Problem(
+            f"{text!r} has a dev number other than 0. setuptools-scm counts on from the "
+            f"tag by that number, and would build no later commit. Use v{plain}.dev0 "
+            f"once, or v{plain}a1."
         )
     return version
 
@@ -220,23 +231,32 @@ def check_tag(arguments: argparse.Namespace) -> None:
         raise Problem(
             f"asked for version {arguments.version}, but the tag is {arguments.tag}."
         )
-    if others := other_versions(arguments.tag):
-        raise Problem(
-            f"{arguments.tag} is on the same commit as {', '.join(others)}. Only one of "
-            "them can be released: what is built there gets one version. Give one a "
-            "commit of its own (git commit --allow-empty) and tag that, or delete the "
-            "tag that you do not want: git push --delete origin TAG"
-        )
+    require_alone(arguments.tag)
     kind = "a pre-release" if version.is_prerelease else "a final release"
     print(f"{arguments.tag} is version {version}, {kind}.")
 
 
-def other_versions(tag: str) -> list[str]:
-    """Give the other tags that are versions on a tag's commit; on HEAD before it exists."""
-    known = run(["git", "rev-parse", "--verify", "--quiet", f"refs/tags/{tag}"])
-    commit = f"refs/tags/{tag}^{{commit}}" if known.returncode == 0 else "HEAD"
-    tags = output_of(["git", "tag", "--points-at", commit]).split()
-    return [other for other in tags if other != tag and versions_of([other])]
+def require_alone(tag: str) -> None:
+    """Require that the tag's commit has no other version, and the version no other tag.
+
+    The commit is HEAD where the tag does not exist yet.
+    """
+    every = output_of(["git", "tag"]).split()
+    commit = f"refs/tags/{tag}^{{commit}}" if tag in every else "HEAD"
+    here = output_of(["git", "tag", "--points-at", commit]).split()
+    if others := [name for name in here if name != tag and versions_of([name])]:
+        raise Problem(
+            f"{tag} is on the same commit as {', '.join(others)}. Only one of them can be "
+            "released: what is built there gets one version. Give one a commit of its "
+            "own (git commit --allow-empty) and tag that, or delete the tag that you do "
+            "not want: git push --delete origin TAG"
+        )
+    version = tag_version(tag)
+    same = [name for name in every if name != tag and versions_of([name]).get(version)]
+    if same:
+        raise Problem(
+            f"{tag} and {', '.join(same)} are the same version. Release another one."
+        )
 
 
 def make_tag(arguments: argparse.Namespace) -> None:
@@ -250,6 +270,7 @@ def make_tag(arguments: argparse.Namespace) -> None:
         )
     tag = f"v{version}"
     if commit_of_tag(tag) is None:
+        require_alone(tag)
         api("git/refs", "POST", {"ref": f"refs/tags/{tag}", "sha": commit})
         say(f"Made the tag {tag} on {commit}.")
     else:
@@ -298,6 +319,9 @@ def parse_distribution(path: Path) -> tuple[NormalizedName, Version]:
 
 def distributions(folder: Path) -> list[Path]:
     """Give the sdist and the wheel of a folder; raises Problem when one is missing."""
+    if not folder.is_dir():
+        build = "uv run python -m build --no-isolation"
+        raise Problem(f"there is no folder {folder}. Build first: {build}", status=2)
     wheels, sdists = sorted(folder.glob("*.whl")), sorted(folder.glob("*.tar.gz"))
     if len(wheels) != 1 or len(sdists) != 1:
         names = ", ".join(path.name for path in wheels + sdists) or "neither"
@@ -324,7 +348,8 @@ def check_distributions(arguments: argparse.Namespace) -> None:
 def check_digests(arguments: argparse.Namespace) -> None:
     """Check that sdist and wheel are what the list beside them says."""
     text = (arguments.folder / LAST_ASSET).read_text(encoding="utf-8")
-    listed = {name: digest for digest, name in map(str.split, text.splitlines())}
+    # A digest, two signs, the name.
+    listed = {line[66:]: line[:64] for line in text.splitlines()}
     for path in distributions(arguments.folder):
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if listed.get(path.name) != found:
@@ -344,9 +369,12 @@ def fix_times(arguments: argparse.Namespace) -> None:
     """
     sdist, _ = distributions(arguments.folder)
     time = int(output_of(["git", "log", "-1", "--format=%ct"]))
-    with tarfile.open(sdist) as built:
-        members = [(member, built.extractfile(member)) for member in built]
-        contents = [(member, file.read() if file else b"") for member, file in members]
+    try:
+        with tarfile.open(sdist) as built:
+            members = [(member, built.extractfile(member)) for member in built]
+            contents = [(m, file.read() if file else b"") for m, file in members]
+    except tarfile.TarError as error:
+        raise Problem(f"{sdist} is no sdist: {error}", status=2) from error
     with (
         gzip.GzipFile(sdist, "wb", mtime=time) as compressed,
         tarfile.open(fileobj=compressed, mode="w") as fixed,
@@ -365,7 +393,7 @@ def complete_sbom(arguments: argparse.Namespace) -> None:
         sbom = json.loads(arguments.file.read_text(encoding="utf-8"))
         component = sbom["metadata"]["component"]
         name = canonicalize_name(component["name"])
-    except (json.JSONDecodeError, KeyError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise Problem(f"{arguments.file} is no SBOM: {error}", status=2) from error
     version = str(tag_version(arguments.tag))
     component |= {"version": version, "purl": f"pkg:pypi/{name}@{version}"}

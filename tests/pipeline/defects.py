@@ -921,6 +921,25 @@ DEFECTS = [
         lambda here: here.ask("tag", "v1.3.0", "main"),
     ),
     unreleased(
+        "the version has a tag already, spelled otherwise",
+        {CHECK_TAG},
+        "v1.2.0 and v1.2 are the same version. Release another one",
+        lambda here: here.ask("tag", "v1.2", "main~1"),
+    ),
+    unreleased(
+        "one click is made on a commit that has a version",
+        {MAKE_TAG},
+        "v1.2.0 is on the same commit as v1.2.0rc1. .* --allow-empty",
+        lambda here: here.tag("v1.2.0rc1"),
+        happens=one_click,
+    ),
+    unreleased(
+        "the version has a dev number that nothing can count on from",
+        {CHECK_TAG},
+        r"'v1\.2\.0\.dev1' has a dev number other than 0. .* Use v1\.2\.0\.dev0 once",
+        happens=lambda here: here.tag("v1.2.0.dev1"),
+    ),
+    unreleased(
         "another version is asked for than the tag's",
         {CHECK_TAG},
         "asked for version 1.3.0, but the tag is v1.2.0",

@@ -193,7 +193,7 @@ def pre_release(name: str) -> Flow:
 
 FLOWS = [
     stable("a version", tag(VERSION), quick=False),
-    *map(pre_release, ("v1.2.0a1", "v1.2.0b1", "v1.2.0rc1", "v1.2.0.dev1")),
+    *map(pre_release, ("v1.2.0a1", "v1.2.0b1", "v1.2.0rc1", "v1.2.0.dev0")),
     stable(
         "one click on main",
         click,

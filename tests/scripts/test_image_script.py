@@ -408,7 +408,7 @@ def test_a_release_joins_both_platforms_under_its_tags(registry: Registry) -> No
     [
         ("v1.2.3rc1", ["v1.2.3rc1"]),
         ("v1.2.3-rc.1", ["v1.2.3-rc.1"]),
-        ("v1.2.3.dev4", ["v1.2.3.dev4"]),
+        ("v1.2.3.dev0", ["v1.2.3.dev0"]),
         ("v0.3.0", ["v0.3.0", "v0.3"]),
         ("v1.2.3.post1", ["v1.2.3.post1", "v1.2", "v1"]),
     ],

@@ -203,7 +203,7 @@ def untagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("v1.2.3b2", "version 1.2.3b2, a pre-release"),
         ("v1.2.3rc1", "version 1.2.3rc1, a pre-release"),
         ("v1.2.3-rc.1", "version 1.2.3rc1, a pre-release"),
-        ("v1.2.3.dev4", "version 1.2.3.dev4, a pre-release"),
+        ("v1.2.3.dev0", "version 1.2.3.dev0, a pre-release"),
         ("v1.2.3.post1", "version 1.2.3.post1, a final release"),
         ("v2026.11.1", "version 2026.11.1, a final release"),
     ],
@@ -223,7 +223,7 @@ def test_a_tag_that_is_a_version_is_accepted(
 
 
 @pytest.mark.parametrize("annotated", [True, False])
-@pytest.mark.parametrize("other", ["v1.2.3rc1", "v1.2.4", "v1.2.3.0"])
+@pytest.mark.parametrize("other", ["v1.2.3rc1", "v1.2.4"])
 def test_of_two_versions_on_a_commit_none_is_released(
     other: str,
     annotated: bool,
@@ -243,6 +243,37 @@ def test_of_two_versions_on_a_commit_none_is_released(
     git(untagged, "commit", "--allow-empty", "--message=Second")
     git(untagged, "tag", "--force", "v1.2.3")
     assert [release.main(["check", tag]) for tag in ("v1.2.3", other)] == [0, 0]
+
+
+def test_a_version_has_one_tag(
+    untagged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(untagged, "tag", "v1.2.3.0")
+    git(untagged, "commit", "--allow-empty", "--message=Second")
+    git(untagged, "tag", "v1.2.3")
+    assert release.main(["check", "v1.2.3"]) == 1
+    assert "v1.2.3 and v1.2.3.0 are the same version" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["dist", "nowhere"], "no folder nowhere. Build first"),
+        (["times", "."], "is no sdist"),
+        (["sbom", "v1.2.3", "list.json"], "is no SBOM"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    command: list[str],
+    says: str,
+    untagged: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("demo-1.2.3.tar.gz", "demo-1.2.3-py3-none-any.whl"):
+        (untagged / name).write_bytes(b"nothing")
+    (untagged / "list.json").write_text("[]", "utf-8")
+    assert release.main(command) == 2
+    assert says in capsys.readouterr().err
 
 
 def test_without_a_repository_nothing_is_decided(
@@ -309,7 +340,7 @@ def test_outputs_reach_the_runner(
 
 
 @pytest.fixture
-def on_main(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> GitHub:
+def on_main(github: GitHub, untagged: Path, monkeypatch: pytest.MonkeyPatch) -> GitHub:
     """Say that the run was started on main."""
     monkeypatch.setenv("GITHUB_REF_NAME", "main")
     monkeypatch.setenv("GITHUB_SHA", COMMIT)
@@ -321,6 +352,15 @@ def test_tagging_main_makes_the_tag_once(on_main: GitHub, version: str) -> None:
     assert [release.main(["tag", version]) for _ in range(2)] == [0, 0]
     assert on_main.tags == {"v1.2.3": COMMIT}
     assert on_main.changes == ["POST git/refs"]
+
+
+def test_a_commit_that_has_a_version_is_not_tagged_again(
+    on_main: GitHub, untagged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(untagged, "tag", "v1.2.3rc1")
+    assert release.main(["tag", "1.2.3"]) == 1
+    assert "is on the same commit as v1.2.3rc1" in capsys.readouterr().err
+    assert not on_main.changes
 
 
 def test_an_annotated_tag_on_the_same_commit_is_the_same_tag(on_main: GitHub) -> None:

@@ -85,7 +85,11 @@ def plan_image(arguments: argparse.Namespace) -> None:
         git_tag = reference.removeprefix("refs/tags/")
         version = tag_version(git_tag)
         if arguments.version != str(version):
-            raise Problem(f"the tag is {git_tag}, the version {arguments.version}.")
+            raise Problem(
+                f"the tag is {git_tag}, but what is built would have version "
+                f"{arguments.version}. Only one version tag can be on a commit: see "
+                "git tag --points-at HEAD"
+            )
         tag, push = own_tag(git_tag), event in ("release", "workflow_dispatch")
     set_outputs(
         # Registries take lower case only.
@@ -132,7 +136,10 @@ def check_user(image: Image) -> str:
     program = "import os; print(os.geteuid())"
     actual = image.run("--entrypoint", "python", command=("-c", program))
     if actual == "0":
-        raise Problem("a process in it runs as root.")
+        raise Problem(
+            "a process in it runs as root. Leave the USER of the Dockerfile as the last "
+            "one, and let no entry point change it."
+        )
     return f"user {actual}"
 
 
@@ -140,7 +147,10 @@ def check_version(image: Image) -> str:
     """Check that the command says its version, with a read-only root file system."""
     said = image.run(command=("--version",))
     if image.version and image.version not in said.split():
-        raise Problem(f"it says {said!r}, which is not version {image.version}.")
+        raise Problem(
+            f"it says {said!r}, which is not version {image.version}. The Dockerfile gets "
+            "the version by ARG VERSION."
+        )
     return said
 
 
@@ -190,7 +200,10 @@ def wait_until_healthy(container: str) -> float:
         state = state_of(container)
         health = state.get("Health") or {}
         if not health.get("Status") or health["Status"] == "none":
-            raise Problem("the image has no HEALTHCHECK.")
+            raise Problem(
+                "the image has no HEALTHCHECK. Give it one in the Dockerfile; the "
+                "service answers at /health."
+            )
         if health["Status"] == "healthy":
             return seconds
         if health["Status"] == "unhealthy" or state["Status"] in ("exited", "dead"):
@@ -271,7 +284,8 @@ def annotations_of(reference: str) -> dict[str, str] | None:
                 f"docker does not say what {reference} is: {error}", status=2
             ) from error
     reason = (done.stderr or done.stdout).strip()
-    if "not found" in reason.lower() or "manifest unknown" in reason.lower():
+    # Of other things than a manifest "not found" says nothing about the tag.
+    if re.search(r"manifest unknown|: not found$", reason, re.IGNORECASE):
         return None
     raise Problem(f"the registry did not say what {reference} is: {reason}", status=2)
 

@@ -229,7 +229,8 @@ def check_tag(arguments: argparse.Namespace) -> None:
     version = tag_version(arguments.tag)
     if arguments.version and release_version(arguments.version) != version:
         raise Problem(
-            f"asked for version {arguments.version}, but the tag is {arguments.tag}."
+            f"asked for version {arguments.version}, but the tag is {arguments.tag}. Start "
+            "it on the tag without a version, or on main with the version."
         )
     require_alone(arguments.tag)
     kind = "a pre-release" if version.is_prerelease else "a final release"
@@ -255,7 +256,8 @@ def require_alone(tag: str) -> None:
     same = [name for name in every if name != tag and versions_of([name]).get(version)]
     if same:
         raise Problem(
-            f"{tag} and {', '.join(same)} are the same version. Release another one."
+            f"{tag} and {', '.join(same)} are the same version. Release the next one, or "
+            f"delete what was never released: git push --delete origin {same[0]}"
         )
 
 
@@ -271,7 +273,16 @@ def make_tag(arguments: argparse.Namespace) -> None:
     tag = f"v{version}"
     if commit_of_tag(tag) is None:
         require_alone(tag)
-        api("git/refs", "POST", {"ref": f"refs/tags/{tag}", "sha": commit})
+        body = {"ref": f"refs/tags/{tag}", "sha": commit}
+        try:
+            api("git/refs", "POST", body)
+        except Problem as problem:
+            # Also where main's workflows have changed since this run began.
+            raise Problem(
+                f"{problem} Start again on the newest {MAIN_BRANCH}, or push the tag "
+                f"yourself: git tag {tag} {commit} && git push origin {tag}",
+                problem.status,
+            ) from problem
         say(f"Made the tag {tag} on {commit}.")
     else:
         require_tag_on(tag, commit)
@@ -336,11 +347,13 @@ def check_distributions(arguments: argparse.Namespace) -> None:
         if arguments.tag and version != tag_version(arguments.tag):
             raise Problem(
                 f"{path.name} has version {version}, but the tag is {arguments.tag}. "
-                "Is the tag on the commit that was built?"
+                "The version comes from the tag of the commit that was built: tag that "
+                "commit, or release the next version."
             )
         if version.local:
             raise Problem(
-                f"{path.name} has version {version}; no index takes the part after +."
+                f"{path.name} has version {version}; no index takes the part after +. "
+                "publish.yml leaves it out by SETUPTOOLS_SCM_OVERRIDES."
             )
         print(f"{path.name}: {name} {version}")
 
@@ -632,6 +645,11 @@ def make_release(arguments: argparse.Namespace) -> None:
 
 def published_release(tag: str) -> Release:
     """Give the published release of a tag, made by our workflow, or raise Problem."""
+    if os.environ.get("GITHUB_REF_TYPE", "tag") != "tag":
+        raise Problem(
+            f"{tag} is a branch; only a release's tag is published. Start on the tag: "
+            "gh workflow run publish.yml --ref v1.2.3 -f index=pypi"
+        )
     version = tag_version(tag)
     again = f"gh workflow run release.yml --ref {tag}"
     release: Release | None = find(f"releases/tags/{tag}")
@@ -639,6 +657,12 @@ def published_release(tag: str) -> Release:
         raise Problem(
             f"{tag} has no published release. If it is a draft, publish it; if there is "
             f"none, make it: {again}"
+        )
+    if LAST_ASSET not in asset_names(release) and release.get("immutable"):
+        raise Problem(
+            f"{release['html_url']} lacks {LAST_ASSET}: it was made by hand, and is "
+            "immutable, so nothing can be attached. Nothing is published from it. Release "
+            "the next version: gh workflow run release.yml -f version=VERSION"
         )
     if LAST_ASSET not in asset_names(release):
         raise Problem(
@@ -649,7 +673,8 @@ def published_release(tag: str) -> Release:
     if release["prerelease"] != version.is_prerelease:
         raise Problem(
             f"{release['html_url']} says pre-release: {release['prerelease']}, but "
-            f"version {version} says {version.is_prerelease}. Correct it there."
+            f"version {version} says {version.is_prerelease}. Correct it there, then "
+            f"publish it: {again}"
         )
     return release
 

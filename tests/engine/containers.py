@@ -1,7 +1,7 @@
 """Docker on this machine: an engine, a builder and registries, started for the tests and ended with them.
 
 All of it is real: Docker's engine and the registry from Debian's packages, BuildKit and Buildx from their Go modules. What
-is not: the pinned base images cannot be fetched, so BuildKit takes local ones in their place (see `Docker.policy`); the
+is not: the pinned base images cannot be fetched, so BuildKit takes local ones in their place (see `source_policy`); the
 Dockerfile stays as it is. The Python one is a minimal Debian with this machine's own CPython under /usr/local, where the
 official image has it; it says of itself that it is there for arm64, too, and is the same there.
 """
@@ -281,7 +281,7 @@ class Docker:
         return run(line, env=self.environment, check=check).stdout.strip()
 
 
-def policy(port: int) -> str:
+def source_policy(port: int) -> str:
     """Give BuildKit's rules for what it takes in the place of images that it cannot fetch, from a registry's port."""
     rules = [
         {
@@ -308,7 +308,7 @@ def running() -> Iterator[Docker]:
         made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(made))
         port = stack.enter_context(registry(bases()))
-        (folder / "policy.json").write_text(policy(port), "utf-8")
+        (folder / "policy.json").write_text(source_policy(port), "utf-8")
         path = str(folder / "docker.sock")
         command = [
             tool("dockerd"),

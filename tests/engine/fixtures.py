@@ -1,7 +1,6 @@
 """Fixtures for tests that execute workflows."""
 
 import os
-import pickle
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +10,6 @@ from typing import Any
 import pytest
 from filelock import FileLock
 from harness import QUESTIONS, Renderer, interpreter, keep, run, tool, unproven
-from planting import FAST_TESTS
-from scenarios import RELEASED
 
 from engine import containers, step_coverage
 from engine.actions.catalogue import REAL_ACTIONS
@@ -22,9 +19,6 @@ from engine.run import run_workflow
 
 Execute = Callable[..., Result]
 MakeRepository = Callable[..., Repository]
-
-# Where a repository's state is kept beside its files.
-STATE = "state.pickle"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -100,59 +94,6 @@ def repository(locked: Callable[..., Path], tmp_path: Path) -> MakeRepository:
 
     def make(*, private: bool = False, **answers: Any) -> Repository:
         return Repository(tmp_path / "github", locked(**answers), private=private)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def release_once(
-    locked: Callable[..., Path], runner_folder: Path, shared: Path
-) -> Callable[..., Repository]:
-    """Give what makes a repository and its release, by running release.yml, once for each kind of release."""
-
-    def make(*, tag: str, private: bool, draft: bool) -> Repository:
-        name = f"{tag}{'-private' * private}{'-draft' * draft}"
-        place = shared / "released" / name
-        with FileLock(f"{shared / 'released'}-{name}.lock"):
-            if not (place / STATE).exists():
-                here = Repository(place, locked(**RELEASED), private=private)
-                release_for_real(here, tag, draft, runner_folder)
-                (place / STATE).write_bytes(pickle.dumps(here))
-        # Written a few lines above.
-        found: Repository = pickle.loads((place / STATE).read_bytes())  # noqa: S301
-        return found
-
-    return make
-
-
-def release_for_real(
-    here: Repository, tag: str, draft: bool, runner_folder: Path
-) -> None:
-    """Run release.yml on a tag, without the project's tests; what it starts is left to be run."""
-    here.commit(FAST_TESTS, "main", "Rest")
-    event = here.tag(tag)
-    if draft:
-        event = here.dispatched(event.ref, draft=True)
-    result = run_workflow(
-        here, "release.yml", event, runner_folder, system="ubuntu-latest"
-    )
-    assert result.red == set(), result.failures
-    step_coverage.note(result)
-
-
-@pytest.fixture
-def released(release_once: Callable[..., Repository], tmp_path: Path) -> MakeRepository:
-    """Give what gives a repository that has a release; each is a new copy.
-
-    It is a small library with an image, and publishes to PyPI. What release.yml started waits to be run.
-    """
-
-    def make(
-        *, tag: str = "v1.2.0", private: bool = False, draft: bool = False
-    ) -> Repository:
-        number = sum(1 for _ in tmp_path.glob("released-*"))
-        made = release_once(tag=tag, private=private, draft=draft)
-        return made.copy(tmp_path / f"released-{number}")
 
     return make
 

@@ -109,8 +109,8 @@ def check_answer(asked: Operation, status: int, body: Any) -> None:
     """Raise Contradiction where an answer's status or body is not as described."""
     answers = asked.description["responses"]
     if str(status) not in answers:
-        # Any request may be refused for want of rights, and these are not described for each.
-        if status in (403, 404, 500):
+        # Any request may be refused, for want of rights or of sense, and that is not described for each.
+        if status in (401, 403, 404, 422, 500):
             return
         raise Contradiction(f"{asked.method} {asked.path} never answers {status}")
     content = resolve(answers[str(status)]).get("content")

@@ -147,6 +147,7 @@ def run_workflow(
             project / ".github" / "workflows" / workflow.file
         )
     ]
+    edits += under_test.stand_ins(involved)
     token = f"ghs_{uuid.uuid4().hex}"
     grants = under_test.grants(everything[file], everything)
     if not event.author.trusted:

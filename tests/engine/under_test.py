@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,45 @@ def check(workflow: Workflow, everything: dict[str, Workflow]) -> None:
 
 
 def check_event(workflow: Workflow, event: Event) -> None:
-    """Refuse an event, or a schedule's time, that does not start the workflow."""
+    """Refuse an event that does not start the workflow."""
+    if not starts(workflow, event):
+        listens = workflow.events.get(event.name, "not to it")
+        raise Refused(
+            f"{event.name} on {event.ref} does not start {workflow.file}, which listens {listens}"
+        )
+
+
+# What a workflow that names no types listens to, of the events that have several here.
+DEFAULT_TYPES = {"pull_request": ["opened", "synchronize", "reopened"]}
+
+
+def starts(workflow: Workflow, event: Event) -> bool:
+    """Tell whether an event starts a workflow: by its name, and by the filters beside it."""
     if event.name not in workflow.events:
-        raise Refused(f"{workflow.file} does not listen to {event.name}")
+        return False
+    filters = workflow.events[event.name] or {}
     if event.name == "schedule":
-        crons = [entry["cron"] for entry in workflow.events["schedule"]]
-        if event.payload["schedule"] not in crons:
-            raise Refused(f"{workflow.file} starts at {crons}, not as the event says")
+        return event.payload["schedule"] in [entry["cron"] for entry in filters]
+    if unknown := filters.keys() - {"branches", "tags", "types", "inputs"}:
+        raise Refused(
+            f"{workflow.file}: the filters {sorted(unknown)} are not known here"
+        )
+    types = filters.get("types", DEFAULT_TYPES.get(event.name))
+    if types and "action" in event.payload and event.payload["action"] not in types:
+        return False
+    if event.name != "push":
+        return True
+    _, kind, name = event.ref.split("/", 2)
+    patterns = filters.get({"heads": "branches", "tags": "tags"}[kind])
+    if patterns is None:
+        # A filter for the other kind leaves this one out.
+        return not filters.keys() & {"branches", "tags"}
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def started_by(workflows: dict[str, Workflow], event: Event) -> list[str]:
+    """Give the files of the workflows that an event starts."""
+    return sorted(f for f, workflow in workflows.items() if starts(workflow, event))
 
 
 def plan(workflow: Workflow) -> list[Job]:
@@ -143,10 +176,34 @@ def read_only(permissions: dict[str, str]) -> dict[str, str]:
     }
 
 
+def stand_ins(workflows: list[Workflow]) -> list[str]:
+    """Say which commands of workflows are other programs here than on GitHub."""
+    replaced = {
+        "pypi-attestations sign": "Sigstore has a stand-in",
+        "gh attestation verify": "it is a stand-in, which verifies no signature",
+    }
+    return sorted(
+        {
+            f"{workflow.file}: {command}: {how}"
+            for workflow in workflows
+            for job in workflow.jobs.values()
+            for step in job.get("steps", [])
+            for command, how in replaced.items()
+            if command in step.get("run", "")
+        }
+        | {
+            f"{workflow.file}: FROM takes local base images"
+            for workflow in workflows
+            if uses_docker([workflow])
+        }
+    )
+
+
 def drop_containers(path: Path) -> list[str]:
     """Take `container:` out of a workflow file: act's host mode cannot start one, and its tool is on PATH instead.
 
-    This is the only change that the engine makes to a workflow under test. Gives what it changed, in words.
+    This is the only change that the engine makes to a workflow's file; `stand_ins` names what runs in another's place.
+    Gives what it changed, in words.
     """
     yaml = YAML()
     yaml.width = 10_000

@@ -28,6 +28,7 @@ from meddling import (
     make_by_hand,
     no_start_of,
     one_click,
+    published,
     register,
     release_of,
     rename_files,
@@ -42,6 +43,7 @@ from meddling import (
 )
 from planting import (
     CRITICAL,
+    FAST_GATES,
     FAST_TESTS,
     HIGH,
     MEDIUM,
@@ -64,7 +66,7 @@ from planting import (
 )
 from scenarios import (
     IMAGE,
-    RELEASED,
+    SHIPPED,
     SMALL,
     SMALL_MCP,
     SMALL_SERVICE,
@@ -371,13 +373,13 @@ def unreleased(
 ) -> Defect:
     """Give a defect that ends a release; with `publishes`, when some of it is out."""
     settings: dict[str, Any] = {"runs": "release.yml", "happens": tagged}
-    settings |= {"answers": RELEASED, "prepare": prepare}
+    settings |= {"answers": SHIPPED, "prepare": prepare}
     return defect(name, reddens, says, **settings | more)
 
 
-def with_fast_tests(*prepare: Meddle) -> Meddle:
+def with_fast_gates(*prepare: Meddle) -> Meddle:
     """Prepare what only matters when the gates are green."""
-    return both(with_change(FAST_TESTS), *prepare)
+    return both(with_change(FAST_GATES), *prepare)
 
 
 NO_RELEASE = "v1.2.0 has no published release. If it is a draft, publish it; if there is none, make it: gh workflow run"
@@ -923,7 +925,7 @@ DEFECTS = [
     unreleased(
         "the version has a tag already, spelled otherwise",
         {CHECK_TAG},
-        "v1.2.0 and v1.2 are the same version. Release another one",
+        "v1.2.0 and v1.2 are the same version. Release the next one, or delete .*: git push --delete origin v1.2",
         lambda here: here.ask("tag", "v1.2", "main~1"),
     ),
     unreleased(
@@ -942,7 +944,7 @@ DEFECTS = [
     unreleased(
         "another version is asked for than the tag's",
         {CHECK_TAG},
-        "asked for version 1.3.0, but the tag is v1.2.0",
+        "asked for version 1.3.0, but the tag is v1.2.0. Start it on the tag without a version",
         happens=lambda here: here.dispatched(here.tag("v1.2.0").ref, version="1.3.0"),
     ),
     unreleased(
@@ -961,13 +963,13 @@ DEFECTS = [
         "the sdist lacks a file under a release",
         {MANIFEST, BUILD_PASSED},
         r"missing from sdist:\s+notes\.txt",
-        with_fast_tests(with_change(write("notes.txt", "Not in MANIFEST.in.\n"))),
+        with_change(all_of(FAST_TESTS, write("notes.txt", "Not in MANIFEST.in.\n"))),
     ),
     unreleased(
         "what is built has another version than the tag",
         {BUILT_VERSION},
-        r"sample_project-9\.9\.tar\.gz has version 9\.9, but the tag is v1\.2\.0\. Is the tag on the commit",
-        with_fast_tests(
+        r"sample_project-9\.9\.tar\.gz has version 9\.9, but the tag is v1\.2\.0\. .* tag that commit, or release the next version",
+        with_fast_gates(
             with_change(
                 replace(
                     ".github/workflows/build.yml",
@@ -981,19 +983,19 @@ DEFECTS = [
         "an immutable release was made by hand",
         {MAKE_RELEASE},
         "was published by hand and is immutable: nothing can be attached to it. Release the next version",
-        with_fast_tests(make_by_hand),
+        with_fast_gates(make_by_hand),
     ),
     unreleased(
         "there are two drafts for the tag",
         {MAKE_RELEASE},
         "v1.2.0 has 2 drafts: .* Delete all but one on the releases page, then run this again",
-        with_fast_tests(draft_by_hand, draft_by_hand),
+        with_fast_gates(draft_by_hand, draft_by_hand),
     ),
     unreleased(
         "the job that releases may not write",
         {MAKE_RELEASE},
         "Resource not accessible by integration .*HTTP 403",
-        with_fast_tests(
+        with_fast_gates(
             with_change(
                 replace(
                     ".github/workflows/release.yml",
@@ -1007,14 +1009,14 @@ DEFECTS = [
         "GitHub does not start publishing to PyPI",
         {START_PUBLISH},
         "HTTP 500",
-        with_fast_tests(no_start_of("publish.yml")),
+        with_fast_gates(no_start_of("publish.yml")),
         publishes=True,
     ),
     unreleased(
         "GitHub does not start publishing the image",
         {START_IMAGE},
         "HTTP 500",
-        with_fast_tests(no_start_of("docker.yml")),
+        with_fast_gates(no_start_of("docker.yml")),
         publishes=True,
     ),
     unreleased(
@@ -1028,6 +1030,19 @@ DEFECTS = [
         {MAKE_TAG},
         "the tag v1.2.0 is on [0-9a-f]{40}, this run on [0-9a-f]{40}. .*choose the next version",
         both(lambda here: here.tag("v1.2.0"), with_change(FAST_TESTS)),
+        happens=one_click,
+    ),
+    unreleased(
+        "the job that tags may not write",
+        {MAKE_TAG},
+        "Resource not accessible by integration .*HTTP 403.* git push origin v1.2.0",
+        with_change(
+            replace(
+                ".github/workflows/release.yml",
+                "contents: write # make the tag",
+                "contents: read # make the tag",
+            )
+        ),
         happens=one_click,
     ),
     unreleased(
@@ -1056,7 +1071,7 @@ DEFECTS = [
     unpublished(
         "PyPI is chosen on main",
         {PUBLISHED},
-        "'main' is not a version. Use one like v1.2.3",
+        "main is a branch; only a release's tag is published. Start on the tag: gh workflow run publish.yml --ref",
         lambda here: None,
         happens=started_on_main,
     ),
@@ -1064,12 +1079,19 @@ DEFECTS = [
         "the release was made by hand",
         {PUBLISHED},
         "lacks SHA256SUMS: it was made by hand, .* The release workflow attaches the files .*: gh workflow run",
-        change_release(assets=[]),
+        change_release(assets=[], immutable=False),
+    ),
+    unpublished(
+        "the release was made by hand, and is immutable",
+        {PUBLISHED},
+        "lacks SHA256SUMS: it was made by hand, and is immutable, .* Release the next version: gh workflow run",
+        change_release(assets=[], immutable=True),
+        happens=published,
     ),
     unpublished(
         "a final version is flagged as a pre-release",
         {PUBLISHED},
-        "says pre-release: True, but version 1.2.0 says False. Correct it there",
+        "says pre-release: True, but version 1.2.0 says False. Correct it there, then publish it: gh workflow run",
         change_release(prerelease=True),
     ),
     unpublished(

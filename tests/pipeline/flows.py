@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.repository import Event, Repository
+from meddling import draft_by_hand as leave_draft
 from meddling import one_click
-from planting import FAST_TESTS, append
-from scenarios import RELEASED as SHIPPED
-from scenarios import SMALL, pull_request, push
+from planting import FAST_GATES, append
+from scenarios import SHIPPED, SMALL, pull_request, push
 
 RELEASE, PUBLISH, DOCKER = "release.yml", "publish.yml", "docker.yml"
 RELEASED, PRE_RELEASE, DRAFT = "released", "pre-release", "draft"
 
-# A workflow's file, and the event that starts it.
-Start = tuple[str, Event]
+# An event, which starts what listens to it; or a workflow's file, which alone is looked at, and its event.
+Start = Event | tuple[str, Event]
 # Gives one start after the other; the next is asked for when all that followed the one before has ended.
 Happenings = Callable[[Repository], Iterator[Start]]
 
@@ -39,7 +39,7 @@ class Flow:
         answers: The project's answers beside the defaults.
         private: Whether the repository is private.
         previous: Whether version 1.1.0 was released before.
-        quick: Whether the tests, which are shown elsewhere, are replaced by some that end at once.
+        quick: Whether the gates, which are shown elsewhere, are replaced by some that end soon.
         secrets: The repository's secrets.
         releases: The state of each release, by its tag.
         latest: The tag of the release that is called the latest.
@@ -82,7 +82,7 @@ class Flow:
         for message in SUBJECTS if self.previous else ():
             here.commit(append("docs/pipeline.md", f"\n{message}\n"), "main", message)
         if self.quick:
-            here.commit(FAST_TESTS, "main", "Shorten")
+            here.commit(FAST_GATES, "main", "Shorten")
         here.secrets.update(self.secrets)
 
 
@@ -93,7 +93,7 @@ def tag(name: str, commit: str = "main") -> Happenings:
     """Push a tag."""
 
     def happen(here: Repository) -> Iterator[Start]:
-        yield RELEASE, here.tag(name, commit)
+        yield here.tag(name, commit)
 
     return happen
 
@@ -101,7 +101,7 @@ def tag(name: str, commit: str = "main") -> Happenings:
 def tag_aside(here: Repository) -> Iterator[Start]:
     """Push a tag on a commit that is not on main."""
     here.commit(append("docs/pipeline.md", "\nAside.\n"), "side", "Go aside")
-    yield RELEASE, here.tag("v1.2.0", "side")
+    yield here.tag("v1.2.0", "side")
 
 
 def click(here: Repository) -> Iterator[Start]:
@@ -114,14 +114,12 @@ def draft_then_person(here: Repository) -> Iterator[Start]:
     yield RELEASE, here.dispatched(version="1.2.0", draft=True)
     (made,) = here.releases
     assert made["draft"]
-    event = here.released("v1.2.0")
-    yield PUBLISH, event
-    yield DOCKER, event
+    yield here.released("v1.2.0")
 
 
 def again(here: Repository) -> Iterator[Start]:
     """Push a tag; when it is released, start the release of the tag again by hand."""
-    yield RELEASE, here.tag("v1.2.0")
+    yield here.tag("v1.2.0")
     yield RELEASE, here.dispatched("refs/tags/v1.2.0")
 
 
@@ -129,9 +127,30 @@ def patch_of_older(here: Repository) -> Iterator[Start]:
     """Release a version, then a mended older one."""
     here.ask("branch", "older", "main")
     here.commit(append("docs/pipeline.md", "\nNewer.\n"), "main", "Go on")
-    yield RELEASE, here.tag("v1.2.0")
+    yield here.tag("v1.2.0")
     here.commit(append("docs/pipeline.md", "\nOlder.\n"), "older", "fix: mend it")
-    yield RELEASE, here.tag("v1.1.1", "older")
+    yield here.tag("v1.1.1", "older")
+
+
+def annotated(here: Repository) -> Iterator[Start]:
+    """Push an annotated tag."""
+    identity = ("-c", "user.name=Member", "-c", "user.email=member@example.org")
+    here.ask(*identity, "tag", "--annotate", "--message=Sing", "v1.2.0", "main")
+    yield here.tag("v1.2.0")
+
+
+def by_hand(here: Repository) -> Iterator[Start]:
+    """Make a release in the web page where releases stay changeable; its tag comes with it."""
+    here.immutable_releases = False
+    here.publish_by_hand("v1.2.0")
+    yield here.tag("v1.2.0")
+
+
+def draft_by_hand(here: Repository) -> Iterator[Start]:
+    """Draft a release in the web page, with the wrong flag, then push its tag."""
+    leave_draft(here)
+    here.releases[-1] |= {"prerelease": True, "body": ""}
+    yield here.tag("v1.2.0")
 
 
 def trial_from_main(here: Repository) -> Iterator[Start]:
@@ -179,6 +198,14 @@ def stable(
     return Flow(name, happens, runs, **STABLE | more)
 
 
+def released_alone(name: str, happens: Happenings, **more: Any) -> Flow:
+    """Give a flow that ends with version 1.2.0 released, where nothing publishes it."""
+    nothing: dict[str, Any] = {"pypi": frozenset(), "image": frozenset()}
+    answers = SMALL | {"pypi": False}
+    runs = chain(VERSION, RELEASE)
+    return stable(name, happens, runs=runs, answers=answers, **nothing | more)
+
+
 def pre_release(name: str) -> Flow:
     """Give the flow of a version that is none for everybody yet: it moves nothing that others follow."""
     return Flow(
@@ -202,7 +229,12 @@ FLOWS = [
     stable(
         "a draft that a person publishes",
         draft_then_person,
-        runs=(*chain("main", RELEASE), *WHOLE),
+        runs=(
+            *chain("main", RELEASE),
+            *chain(VERSION, RELEASE),
+            # Both start at once.
+            *chain(VERSION, DOCKER, PUBLISH),
+        ),
         # The person may call any release the latest, or none.
         latest=None,
     ),
@@ -256,13 +288,15 @@ FLOWS = [
         answers=SMALL,
         image=frozenset(),
     ),
-    stable(
-        "a version, with neither",
-        tag(VERSION),
-        runs=chain(VERSION, RELEASE),
-        answers=SMALL | {"pypi": False},
-        pypi=frozenset(),
-        image=frozenset(),
+    released_alone("a version, with neither", tag(VERSION)),
+    released_alone("a version whose tag is annotated", annotated),
+    released_alone("a draft was made by hand before", draft_by_hand),
+    released_alone(
+        "a release that can be changed was made by hand before",
+        by_hand,
+        # What a person has called the latest, or not, stays so.
+        latest=None,
+        says="v1.2.0 has a release: ",
     ),
     Flow(
         "a trial on TestPyPI, from main",

@@ -56,12 +56,17 @@ def trouble(path: Callable[[Repository], str]) -> Meddle:
     return lambda here: here.broken.add(path(here))
 
 
-def files_of(here: Repository) -> dict[str, bytes]:
-    """Give what is attached to the release."""
+def assets_of(here: Repository, release: dict[str, Any]) -> dict[str, bytes]:
+    """Give what is attached to a release."""
     return {
         asset["name"]: (here.assets / str(asset["id"])).read_bytes()
-        for asset in release_of(here)["assets"]
+        for asset in release["assets"]
     }
+
+
+def files_of(here: Repository) -> dict[str, bytes]:
+    """Give what is attached to the only release."""
+    return assets_of(here, release_of(here))
 
 
 def exchange(here: Repository, name: str, content: bytes) -> None:
@@ -214,6 +219,12 @@ def give_token(index: str, *, known: bool = True) -> Meddle:
 def empty_tokens(here: Repository) -> None:
     """Leave the secrets for API tokens there, and empty."""
     here.secrets |= {"PYPI_API_TOKEN": "", "TEST_PYPI_API_TOKEN": ""}
+
+
+def changes(here: Repository, since: int = 0) -> list[tuple[str, str, int]]:
+    """Give the requests that have changed something, oldest first."""
+    asked = here.requests[since:]
+    return [a for a in asked if a[0] != "GET" and a[1] != "/graphql" and a[2] < 400]
 
 
 # ---- What happens ----------------------------------------------------------------------------------------------------

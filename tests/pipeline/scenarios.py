@@ -35,7 +35,7 @@ SMALL_MCP = {"kind": "mcp", "python_versions": ["3.12"]}
 NOTHING = SMALL_SERVICE | {"docker": False, "pypi": False, "template_updates": False}
 IMAGE = SMALL | {"docker": True, "codecov": True}
 # Where releasing is.
-RELEASED = SMALL | {"docker": True}
+SHIPPED = SMALL | {"docker": True}
 # Where its size is; the defaults are three, which costs more and shows no more.
 PYTHONS = ["3.11", "3.12"]
 SIZED = {"kind": "library", "python_versions": PYTHONS}
@@ -676,7 +676,7 @@ def publishing(
         steps |= {"package / Verify that release.yml built the files from this tag"}
     version = "1.2.1.dev1" if tries else "1.2.0"
     settings: dict[str, Any] = {
-        "answers": RELEASED,
+        "answers": SHIPPED,
         "released": True,
         "prepare": with_change(documentation) if tries else lambda here: None,
         "skipped_jobs": frozenset({other} | ({"notes"} if tries else set())),

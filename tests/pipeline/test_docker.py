@@ -1,13 +1,15 @@
 """docker.yml on a version's tag: what is pushed is what was checked, tags never go back, and it stands being cut off."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from engine import registry
 from engine.fixtures import Execute, MakeRepository
-from engine.repository import Repository
+from engine.repository import Event, Repository
 from engine.result import FAILURE
 from planting import append
+from scenarios import push
 
 TAG = "refs/tags/v1.2.0"
 TAGS = {"v1.2.0", "v1.2", "v1"}
@@ -109,20 +111,38 @@ def test_a_moving_tag_without_a_version_stays(
     assert registry.tags(here)[name] == digest
 
 
+def started(here: Repository) -> Event:
+    """Start it on a version, as release.yml does."""
+    return here.dispatched(TAG)
+
+
+# Of each architecture the image, what is said of it and the index of both.
+PUSHES = 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("start", "tags", "first"),
+    # Up to the tags main is no different.
+    [(started, TAGS, 1), (push, {"latest", "main"}, PUSHES + 1)],
+    ids=["version", "main"],
+)
 def test_an_image_survives_being_cut_off(
-    released: MakeRepository, execute: Execute
+    released: MakeRepository,
+    execute: Execute,
+    start: Callable[[Repository], Event],
+    tags: set[str],
+    first: int,
 ) -> None:
-    """Cut off behind its first change, its second, and so on, each time from the beginning: run again, the end is the same."""
+    """Ended behind its first change, its second, and so on, each time from the beginning: run again, the end is the same."""
     undisturbed = released()
     before = undisturbed.changes
-    result = execute(undisturbed, "docker.yml", undisturbed.dispatched(TAG))
+    result = execute(undisturbed, "docker.yml", start(undisturbed))
     assert result.red == set(), result.failures
     points = undisturbed.changes - before
-    # Of each architecture the image, what is said of it and the index of both; then the tags.
-    assert points == 2 * 3 + len(TAGS)
-    for point in range(1, points + 1):
+    assert points == PUSHES + len(tags)
+    for point in range(first, points + 1):
         here = released()
-        event = here.dispatched(TAG)
+        event = start(here)
         here.cut_off_after = here.changes + point
         cut = execute(here, "docker.yml", event)
         assert cut.results["passed"] == FAILURE, f"point {point}"
@@ -132,19 +152,25 @@ def test_an_image_survives_being_cut_off(
         assert state(here) == state(undisturbed), f"point {point}"
 
 
+@pytest.mark.parametrize(
+    ("immutable", "way_out"),
+    [
+        (False, "gh workflow run release.yml --ref v1.3.0"),
+        (True, "Release the next version: gh workflow run release.yml -f version="),
+    ],
+)
 def test_nothing_is_pushed_for_a_release_without_our_files(
-    released: MakeRepository, execute: Execute
+    released: MakeRepository, execute: Execute, immutable: bool, way_out: str
 ) -> None:
     """A release made by hand in the web page starts docker.yml, which says what to do and pushes nothing."""
     here = released()
-    tag = "v1.3.0"
+    here.immutable_releases = immutable
     here.commit(append("README.md", "\nMore.\n"), "main")
-    here.tag(tag)
-    here.publish_by_hand(tag)
-    result = execute(here, "docker.yml", here.released(tag))
+    here.tag("v1.3.0")
+    here.publish_by_hand("v1.3.0")
+    result = execute(here, "docker.yml", here.released("v1.3.0"))
     assert result.results["plan"] == FAILURE
-    assert "lacks SHA256SUMS: it was made by hand" in " ".join(result.failures.split())
-    assert f"gh workflow run release.yml --ref {tag}" in " ".join(
-        result.failures.split()
-    )
+    said = " ".join(result.failures.split())
+    assert "lacks SHA256SUMS: it was made by hand" in said
+    assert way_out in said
     assert registry.tags(here) == {}

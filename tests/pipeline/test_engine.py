@@ -1,8 +1,10 @@
 """The engine itself: it tells what happened, and says so when a workflow is wrong or asks for what is not there."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import policy
 import pytest
@@ -11,12 +13,14 @@ from engine import act, step_coverage, under_test
 from engine.actions import catalogue
 from engine.fixtures import Execute
 from engine.github import bodies
-from engine.repository import DEPENDABOT, FORK, MEMBER, Author, Repository
+from engine.repository import DEPENDABOT, FORK, MAIN, MEMBER, Author, Event, Repository
 from engine.result import FAILURE, SKIPPED, SUCCESS
 from engine.run import INTERFACE, EngineError
 from engine.under_test import Refused
+from flows import FLOWS
 from harness import GO_WHEEL, cache_folder, go, run, tool
 from planting import append
+from policy import Workflow
 from scenarios import SCENARIOS
 from step_report import possible, verdict
 
@@ -69,6 +73,68 @@ def job(*steps: str, name: str = "job", more: str = "") -> str:
 def say(name: str, command: str, *more: str) -> str:
     """Give a step that runs a command."""
     return "\n".join([f"name: {name}", *more, f"run: {command}"])
+
+
+# ---- What starts what ------------------------------------------------------------------------------------------------
+
+
+def listening(events: str) -> Workflow:
+    """Give a workflow that listens to events."""
+    return Workflow("sample.yml", f"name: Sample\non:\n  {events}\njobs: {{}}\n")
+
+
+def event(name: str, ref: str = MAIN, **payload: Any) -> Event:
+    """Give an event."""
+    return Event(name, "0" * 40, ref, payload)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("events", "happens", "starts"),
+    [
+        ("push:", event("push"), True),
+        ("push:", event("push", "refs/tags/v1"), True),
+        ("push:", event("merge_group"), False),
+        ("push: {branches: [main]}", event("push"), True),
+        ("push: {branches: [main]}", event("push", "refs/heads/side"), False),
+        ("push: {branches: [main]}", event("push", "refs/tags/v1"), False),
+        ("push: {tags: ['v*']}", event("push", "refs/tags/v1.2.0"), True),
+        ("push: {tags: ['release-*']}", event("push", "refs/tags/v1.2.0"), False),
+        ("push: {tags: ['v*']}", event("push"), False),
+        ("release: {types: [published]}", event("release", action="published"), True),
+        (
+            "release: {types: [prereleased]}",
+            event("release", action="published"),
+            False,
+        ),
+        ("pull_request:", event("pull_request", action="synchronize"), True),
+        ("pull_request:", event("pull_request", action="closed"), False),
+        (
+            "schedule: [{cron: '0 3 * * *'}]",
+            event("schedule", schedule="0 3 * * *"),
+            True,
+        ),
+        (
+            "schedule: [{cron: '0 3 * * *'}]",
+            event("schedule", schedule="0 4 * * *"),
+            False,
+        ),
+    ],
+)
+def test_an_event_starts_what_listens_to_it(
+    events: str, happens: Event, starts: bool
+) -> None:
+    workflow = listening(events)
+    started = under_test.started_by({"sample.yml": workflow}, happens)
+    assert started == (["sample.yml"] if starts else [])
+    with contextlib.nullcontext() if starts else pytest.raises(Refused):
+        under_test.check_event(workflow, happens)
+
+
+@pytest.mark.quick
+def test_a_filter_that_the_engine_does_not_know_is_refused() -> None:
+    with pytest.raises(Refused, match="paths-ignore"):
+        under_test.starts(listening("push: {paths-ignore: [docs]}"), event("push"))
 
 
 # ---- What is refused -------------------------------------------------------------------------------------------------
@@ -438,7 +504,9 @@ def test_only_a_whole_run_is_judged_by_its_steps() -> None:
 
 @pytest.mark.quick
 def test_scenarios_have_names_of_their_own() -> None:
-    assert len({scenario.id for scenario in SCENARIOS}) == len(SCENARIOS)
+    names = [scenario.id for scenario in SCENARIOS]
+    names += [id_ for flow in FLOWS for id_ in flow.ids]
+    assert len(set(names)) == len(names)
 
 
 # ---- Real actions, and a machine without Go --------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from pathlib import Path
 import policy
 import proofs
 import pytest
-from defects import DEFECTS, NEVER_RED, SUM_UP, Defect
+from defects import DEFECTS, NEVER_RED, PUSH_IMAGE, SUM_UP, TAG_IMAGE, Defect
 from engine import registry, under_test
 from engine.fixtures import Execute, MakeRepository, require_pythons
 from engine.repository import FORK, MEMBER, Event, Repository
 from engine.result import FAILURE, SUCCESS
+from meddling import changes
 from step_report import steps
 
 # The workflows that the table is about.
@@ -120,7 +121,7 @@ def test_defect(
     require_pythons(defect.answers)
     here = released() if defect.released else repository(**defect.answers)
     event = happen(trial, here)
-    before = out(here)
+    before = out(here, trial)
     result = execute(
         here, trial.workflow, event, system=trial.system, **defect.variables
     )
@@ -135,25 +136,35 @@ def test_defect(
         assert told == (set() if trial.fork else trial.uploads)
     if trial.expected:
         assert registry.tags(here) == {}
-        assert (out(here) == before) != defect.publishes
+        assert (out(here, trial) == before) != defect.publishes
     check = required_check(here.folder / "runs/1/checkout", trial.workflow)
     if check:
         stopped = result.results[check] == FAILURE
         assert stopped == (bool(trial.expected) and defect.gates)
 
 
-def out(here: Repository) -> object:
-    """Give what is out: tags, releases with their notes and files, what the indexes have, and started workflows."""
+def out(here: Repository, trial: Trial) -> object:
+    """Give what there is for others: tags, releases, what the indexes have, started workflows, provenance, images.
+
+    Provenance is there before the release is, and images before they have a tag.
+    """
+    jobs = {step.split(" / ")[1] for step in trial.expected}
     return (
         here.ask("tag", "--list"),
         [
-            (release["body"], [asset["name"] for asset in release["assets"]])
-            for release in here.releases
-            if not release["draft"]
+            (r["draft"], r["body"], [a["name"] for a in r["assets"]])
+            for r in here.releases
         ],
         [dict(index.files) for index in here.indexes.values()],
         list(here.dispatches),
+        "release" in jobs or sorted(here.attestations.glob("*")),
+        {PUSH_IMAGE, TAG_IMAGE} & trial.expected or registry_changes(here),
     )
+
+
+def registry_changes(here: Repository) -> list[tuple[str, str, int]]:
+    """Give what was pushed to the registry."""
+    return [asked for asked in changes(here) if asked[1].startswith(registry.HOST)]
 
 
 def required_check(project: Path, file: str) -> str | None:

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine import registry
+from engine import registry, under_test
 from engine.fixtures import Execute, MakeRepository
 from engine.index.held import Index, Token
 from engine.repository import Event, Repository
 from engine.result import SUCCESS, Result
-from flows import DRAFT, FLOWS, PRE_RELEASE, RELEASE, RELEASED, Flow
+from flows import DOCKER, DRAFT, FLOWS, PRE_RELEASE, RELEASE, RELEASED, Flow, Start
+from meddling import assets_of
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
+from policy import Workflow
 
 MARKER = "## Installation"
+WORKFLOWS = ".github/workflows/"
 LISTS = {"SHA256SUMS", "provenance.intoto.jsonl", "sbom.cdx.json"}
 # In an image's index, what is said of the image beside it.
 ATTESTATION = "attestation-manifest"
@@ -22,14 +25,6 @@ PREDICATES = {"https://slsa.dev/provenance/v1", "https://spdx.dev/Document"}
 
 
 # ---- Looking ---------------------------------------------------------------------------------------------------------
-
-
-def assets_of(here: Repository, release: dict[str, Any]) -> dict[str, bytes]:
-    """Give what is attached to a release."""
-    return {
-        asset["name"]: (here.assets / str(asset["id"])).read_bytes()
-        for asset in release["assets"]
-    }
 
 
 def packages(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -59,26 +54,40 @@ def shown(ref: str) -> str:
 # ---- Running ---------------------------------------------------------------------------------------------------------
 
 
+def starts(here: Repository, start: Start) -> list[tuple[str, Event]]:
+    """Give the workflows that something starts."""
+    if isinstance(start, tuple):
+        return [start]
+    names = here.ask("ls-tree", "--name-only", start.commit, WORKFLOWS).splitlines()
+    found = [
+        Workflow(Path(name).name, here.ask("show", f"{start.commit}:{name}"))
+        for name in names
+    ]
+    files = under_test.started_by({w.file: w for w in found}, start)
+    return [(file, start) for file in files]
+
+
 def follow(
     here: Repository, flow: Flow, execute: Execute
 ) -> list[tuple[str, Event, Result]]:
     """Run what a flow starts, and what that starts, until nothing follows."""
     runs = []
     for start in flow.happens(here):
-        workflow, event = start
-        while True:
+        waiting = starts(here, start)
+        while waiting:
+            workflow, event = waiting.pop(0)
             result = execute(
                 here,
                 workflow,
                 event,
                 scenario=flow.id_of(workflow),
-                system=None if workflow == "docker.yml" else "ubuntu-latest",
+                system=None if workflow == DOCKER else "ubuntu-latest",
             )
             assert result.red == set(), f"{workflow}\n{result.failures}"
             runs.append((workflow, event, result))
-            if not here.dispatches:
-                break
-            workflow, event = here.next_dispatch()
+            # What is made with the workflow's own token starts nothing else.
+            while here.dispatches:
+                waiting.append(here.next_dispatch())
     return runs
 
 

@@ -108,7 +108,7 @@ def test_the_event_decides_on_tag_and_push(
     [
         ("vNext", "'vNext' is not a version"),
         ("v1!2.0", "has an epoch or a local part"),
-        ("v1.2.4", "the tag is v1.2.4, the version 1.2.3"),
+        ("v1.2.4", "the tag is v1.2.4, but what is built would have version 1.2.3"),
     ],
 )
 def test_a_tag_that_does_not_match_is_refused(

@@ -15,16 +15,24 @@ TAGS = "refs/tags/"
 # ---- Tags ------------------------------------------------------------------------------------------------------------
 
 
-def get_reference(here: Repository, _: Call, ref: str) -> Any:
+def require_read(here: Repository, call: Call) -> None:
+    """Refuse to tell about a private repository's contents without the right to read them."""
+    if here.private:
+        call.require("contents", level="read")
+
+
+def get_reference(here: Repository, call: Call, ref: str) -> Any:
     """Tell what a ref such as tags/v1.2.3 names: a commit, or an annotated tag."""
+    require_read(here, call)
     found = here.object_of(f"refs/{ref}")
     if found is None:
         raise Refusal(404, "Not Found")
     return bodies.reference(here.full_name, f"refs/{ref}", *found)
 
 
-def get_tag(here: Repository, _: Call, sha: str) -> Any:
+def get_tag(here: Repository, call: Call, sha: str) -> Any:
     """Tell what an annotated tag names."""
+    require_read(here, call)
     commit = here.ask("rev-parse", f"{sha}^{{commit}}")
     return bodies.annotated_tag(here.full_name, sha, commit)
 
@@ -44,6 +52,7 @@ def add_reference(here: Repository, call: Call) -> Any:
 
 def list_releases(here: Repository, call: Call) -> Any:
     """Give the releases, newest first; drafts only to who may write."""
+    require_read(here, call)
     writes = call.may("contents", level="write")
     return [r for r in reversed(here.releases) if writes or not r["draft"]]
 
@@ -56,8 +65,9 @@ def by_id(here: Repository, number: int) -> dict[str, Any]:
     raise Refusal(404, "Not Found")
 
 
-def get_by_tag(here: Repository, _: Call, tag: str) -> Any:
+def get_by_tag(here: Repository, call: Call, tag: str) -> Any:
     """Give the published release of a tag; drafts are not found."""
+    require_read(here, call)
     for release in here.releases:
         if release["tag_name"] == tag and not release["draft"]:
             return release
@@ -136,6 +146,7 @@ def add_asset(here: Repository, call: Call, number: int) -> Any:
 
 def get_asset(here: Repository, call: Call, number: int) -> Any:
     """Tell about a file, or give it."""
+    require_read(here, call)
     for release in here.releases:
         for asset in release["assets"]:
             if asset["id"] == number:

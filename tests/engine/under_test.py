@@ -194,7 +194,7 @@ def stand_ins(workflows: list[Workflow]) -> list[str]:
         | {
             f"{workflow.file}: FROM takes local base images"
             for workflow in workflows
-            if uses_docker([workflow])
+            if "docker/build-push-action@" in workflow.text
         }
     )
 

@@ -19,7 +19,8 @@ HEAD = """\
 # What turns which step red
 
 Made by `uv run tests/pipeline/proofs.py` from what the tests execute; do not edit. Each defect is planted in a freshly
-rendered project, whose workflows then run for a push, of each matrix the cells for Linux. In the workflows that are run
+rendered project, whose workflows then run for a push, of each matrix the cells for Linux; those of `publish.yml` in a
+project that has a release, those of `release.yml` before a tag or a click. In the workflows that are run
 exactly these steps are red, each says what is wrong, and where a merge waits for the workflow its check is red. Those
 that are run are the ones named here; with *(code)* also `tests.yml`, `build.yml`, `coverage.yml` and `pre-commit.yml`;
 with *(all)* every workflow that a push starts, and the red ones once more as a pull request from a fork. *(no gate)*

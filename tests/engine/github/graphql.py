@@ -9,10 +9,28 @@ from graphql import GraphQLSchema, build_schema, graphql_sync
 
 from engine import openapi
 from engine.github.call import Call
-from engine.repository import Repository
+from engine.repository import OWNER, Repository
 
 PATH = "/graphql"
 PACKAGE, FILE = "@octokit/graphql-schema@15.26.1", "package/schema.graphql"
+
+# What every repository here is like.
+ABOUT: dict[str, Any] = {
+    "id": "R_1",
+    "owner": {"__typename": "User", "login": OWNER},
+    "defaultBranchRef": {"name": "main"},
+    "viewerPermission": "WRITE",
+    **dict.fromkeys(
+        (
+            "hasIssuesEnabled",
+            "hasWikiEnabled",
+            "mergeCommitAllowed",
+            "rebaseMergeAllowed",
+            "squashMergeAllowed",
+        ),
+        True,
+    ),
+}
 
 
 @functools.cache
@@ -34,7 +52,7 @@ def answer(here: Repository, call: Call) -> Any:
 
     def repository(_: Any, owner: str, name: str, **__: Any) -> dict[str, Any] | None:
         ours = f"{owner}/{name}".lower() == here.full_name.lower()
-        return {"release": release} if ours else None
+        return ABOUT | {"name": here.name, "release": release} if ours else None
 
     body = call.body
     done = graphql_sync(

@@ -1157,7 +1157,7 @@ DEFECTS = [
     unpublished(
         "the release's files are of another version",
         {RELEASE_VERSIONS},
-        "has version 1.3.0, but the tag is v1.2.0. Is the tag on the commit that was built?",
+        "has version 1.3.0, but the tag is v1.2.0. .* tag that commit, or release the next version",
         both(rename_files, list_anew, attest()),
     ),
     unpublished(

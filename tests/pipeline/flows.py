@@ -206,21 +206,31 @@ def released_alone(name: str, happens: Happenings, **more: Any) -> Flow:
     return stable(name, happens, runs=runs, answers=answers, **nothing | more)
 
 
-def pre_release(name: str) -> Flow:
+def pre_release(name: str, *, image: bool = False) -> Flow:
     """Give the flow of a version that is none for everybody yet: it moves nothing that others follow."""
     return Flow(
         f"the pre-release {name}",
         tag(name),
-        chain(name, RELEASE, PUBLISH, DOCKER),
+        chain(name, RELEASE, PUBLISH, *([DOCKER] if image else [])),
+        answers=SHIPPED if image else SMALL,
         releases={name: PRE_RELEASE},
         pypi=frozenset({name.removeprefix("v")}),
-        image=frozenset({name}),
+        image=frozenset({name} if image else ()),
     )
+
+
+# Where an image shows nothing more, there is none: it is what costs most.
+WITHOUT_IMAGE: dict[str, Any] = {
+    "runs": chain(VERSION, RELEASE, PUBLISH),
+    "answers": SMALL,
+    "image": frozenset(),
+}
 
 
 FLOWS = [
     stable("a version", tag(VERSION), quick=False),
-    *map(pre_release, ("v1.2.0a1", "v1.2.0b1", "v1.2.0rc1", "v1.2.0.dev0")),
+    *map(pre_release, ("v1.2.0a1", "v1.2.0b1", "v1.2.0.dev0")),
+    pre_release("v1.2.0rc1", image=True),
     stable(
         "one click on main",
         click,
@@ -260,6 +270,7 @@ FLOWS = [
     stable(
         "a tag that is not on main",
         tag_aside,
+        **WITHOUT_IMAGE,
         says="v1.2.0 is not on the branch main",
     ),
     stable(
@@ -271,6 +282,7 @@ FLOWS = [
     stable(
         "a version, with an API token",
         tag(VERSION),
+        **WITHOUT_IMAGE,
         secrets={"PYPI_API_TOKEN": "pypi-made-up"},
         attested=False,
     ),
@@ -281,13 +293,7 @@ FLOWS = [
         answers=SHIPPED | {"pypi": False},
         pypi=frozenset(),
     ),
-    stable(
-        "a version, without an image",
-        tag(VERSION),
-        runs=chain(VERSION, RELEASE, PUBLISH),
-        answers=SMALL,
-        image=frozenset(),
-    ),
+    stable("a version, without an image", tag(VERSION), **WITHOUT_IMAGE),
     released_alone("a version, with neither", tag(VERSION)),
     released_alone("a version whose tag is annotated", annotated),
     released_alone("a draft was made by hand before", draft_by_hand),

@@ -42,7 +42,8 @@ FLOWS_HEAD = """\
 Every workflow that is started runs, and every one that those start, until nothing follows; no other is started, and
 nothing else is out in the end. Of each release the notes, the files and their digests are compared: what PyPI has is
 what is attached and what `build.yml` tested, byte for byte. Each run of `release.yml`, `publish.yml` and `docker.yml` was
-also ended behind each request that changes something, and started again: the end is the same.
+also ended behind each request that changes something, and started again: the end is the same. (The provenance is kept by
+a stand-in, without a request.)
 
 | what happens | what runs | releases | on PyPI | tags of the image |
 | --- | --- | --- | --- | --- |

@@ -1,0 +1,548 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["copier==9.19.1", "packaging==26.3", "pyyaml==6.0.3"]
+# ///
+"""Bring the template's newest version into this project, and lose nothing of it.
+
+Locally: uv run scripts/update_from_template.py
+
+It runs `copier update`, takes the newer of two versions of an action that both sides
+have moved, keeps a file that you have changed and the template no longer has, locks
+the dependencies, runs the hooks, and says what is left for you.
+
+Exit status: 0 done; 1 done, but a conflict or a hook is left for you; 2 could not run.
+With --check: 0 nothing is new; 2 something is; 1 could not find out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from packaging.version import InvalidVersion, Version
+
+ANSWERS = ".copier-answers.yml"
+RESTORE = "git reset --hard --quiet && git clean -d --force --quiet"
+# What copier writes at a conflict, and git at one that is merged again here.
+OURS, BASE, THEIRS = "before updating", "last update", "after updating"
+# Fewer lines around a change, and git finds a place for it where it does not belong.
+CONTEXT_LINES = 5
+PIN = re.compile(
+    r"(?P<use>\buses:\s*(?P<action>[\w.-]+/[\w./-]+)@)"
+    r"(?P<pin>(?P<sha>[0-9a-f]{40})(?:[ \t]+#[ \t]*(?P<version>v?\d\S*))?)"
+)
+CONFLICT = re.compile(
+    r"^<<<<<<< .*\n(?P<ours>(?:.*\n)*?)"
+    r"(?:\|\|\|\|\|\|\| .*\n(?:.*\n)*?)?=======\n(?P<theirs>(?:.*\n)*?)>>>>>>> .*$",
+    re.M,
+)
+
+
+class Problem(Exception):
+    """A condition that the person who reads the message can mend."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+# ---- Running things -------------------------------------------------------------
+
+
+def run(command: Sequence[str], stdin: str = "") -> Done:
+    """Run a command and give what it printed, line ends as they are, whatever its status."""
+    try:
+        done = subprocess.run(
+            command, input=stdin.encode(), capture_output=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise Problem(f"{command[0]} is not installed") from error
+    return Done(done.returncode, text_of(done.stdout), text_of(done.stderr))
+
+
+def text_of(content: bytes) -> str:
+    """Give a file's or a program's bytes as text; `bytes_of` gives the very same bytes back."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def bytes_of(text: str) -> bytes:
+    """Give a text's bytes."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def output_of(command: Sequence[str], stdin: str = "") -> str:
+    """Run a command that must succeed and give its standard output."""
+    done = run(command, stdin)
+    if done.returncode:
+        reason = (done.stderr or done.stdout).strip()
+        raise Problem(f"`{' '.join(command)}` failed: {reason}")
+    return done.stdout
+
+
+def git(*arguments: str) -> str:
+    """Run git, which must succeed; gives what it prints."""
+    return output_of(["git", *arguments])
+
+
+def copier(*arguments: str) -> list[str]:
+    """Give a command line of the Copier that came with this script."""
+    return [sys.executable, "-m", "copier", *arguments]
+
+
+def append_to(variable: str, text: str) -> None:
+    """Append text to the file that an environment variable names, if it does."""
+    if file := os.environ.get(variable):
+        with Path(file).open("a", encoding="utf-8") as stream:
+            stream.write(text)
+
+
+def say(text: str) -> None:
+    """Print a text and, on a runner, add it to the job's summary."""
+    print(text)
+    append_to("GITHUB_STEP_SUMMARY", f"{text}\n\n")
+
+
+# ---- Before anything is changed ---------------------------------------------------
+
+
+def read_answers() -> dict[str, Any]:
+    """Read the answers file; raises Problem where it is not what Copier has written."""
+    file = Path(ANSWERS)
+    if not file.is_file():
+        raise Problem(
+            f"{ANSWERS} is missing, and with it where the project comes from. "
+            f"Bring it back: git log --diff-filter=D -- {ANSWERS}"
+        )
+    try:
+        answers = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = " ".join(str(error).split())
+        raise Problem(f"{ANSWERS} cannot be read: {where}. {mend_answers()}") from error
+    lacks = [
+        key
+        for key in ("_src_path", "_commit")
+        if not isinstance(answers, dict) or not isinstance(answers.get(key), str)
+    ]
+    if lacks:
+        raise Problem(f"{ANSWERS} lacks {' and '.join(lacks)}. {mend_answers()}")
+    found: dict[str, Any] = answers
+    return found
+
+
+def mend_answers() -> str:
+    """Say how to get the answers file back as Copier wrote it."""
+    return f"See what was changed: git log -p -- {ANSWERS}"
+
+
+def require_clean_repository() -> None:
+    """Raise Problem unless this is the top of a repository in which all is committed."""
+    top = run(["git", "rev-parse", "--show-toplevel"])
+    if top.returncode:
+        raise Problem(
+            "this is no git repository, so nothing here could be brought back"
+        )
+    if Path(top.stdout.strip()).resolve() != Path.cwd().resolve():
+        raise Problem(f"start this in {top.stdout.strip()}, where the project begins")
+    if run(["git", "rev-parse", "--verify", "--quiet", "HEAD"]).returncode:
+        raise Problem("nothing is committed yet: commit the project first")
+    if changed := git("status", "--porcelain").splitlines():
+        files = ", ".join(line[3:] for line in changed[:5]) + ", …" * (len(changed) > 5)
+        raise Problem(f"commit or stash what you have changed first: {files}")
+
+
+def check_update(answers: dict[str, Any]) -> dict[str, Any]:
+    """Ask whether the template has a newer version, as `copier check-update` says it."""
+    done = run(copier("check-update", "--output-format", "json"))
+    try:
+        found: dict[str, Any] = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        raise Problem(
+            f"the template {answers['_src_path']} does not say its versions: "
+            f"{last_line(done.stderr)} Is the address in {ANSWERS} (_src_path) right, and "
+            "can you reach it?"
+        ) from None
+    return found
+
+
+def last_line(text: str) -> str:
+    """Give the last line that says something, which is where programs say why."""
+    lines = [line.strip() for line in text.splitlines() if line.strip(" ^~|")]
+    return lines[-1] if lines else ""
+
+
+# ---- The update --------------------------------------------------------------------
+
+
+@dataclass
+class Outcome:
+    """What an update did.
+
+    Attributes:
+        old: The template's version before.
+        new: The version after.
+        by_copier: How many conflicts Copier left.
+        pins: What was decided about actions, in words.
+        conflicts: What is left to decide, in words, by file.
+        kept: Files that you have changed and the template no longer has.
+        removed: Files that went with the template or with an answer.
+        notes: What was done besides, and what was not, in words.
+        red: Whether a hook or the lock is left for a person.
+    """
+
+    old: str
+    new: str
+    by_copier: int = 0
+    pins: list[str] = field(default_factory=list)
+    conflicts: dict[str, list[str]] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    red: bool = False
+
+
+def update(options: argparse.Namespace) -> Outcome:
+    """Update the project; every conflict that is left is marked in its file."""
+    answers = read_answers()
+    require_clean_repository()
+    print(f"To bring everything back as it was, at any time: {RESTORE}", flush=True)
+    old = answers["_commit"]
+    with tempfile.TemporaryDirectory() as folder:
+        before = Path(folder) / "before"
+        render(answers, before)
+        run_copier(answers, options)
+        outcome = Outcome(old, read_answers()["_commit"])
+        keep_changed_files(before, outcome)
+    for path in unmerged():
+        outcome.by_copier += len(CONFLICT.findall(read(path)))
+        resolve_pins(path, outcome)
+    if not outcome.conflicts:
+        finish(outcome, hooks=options.hooks)
+    else:
+        outcome.notes.append(
+            "Neither the lock nor the hooks were run: decide the conflicts first, then "
+            "`uv lock && git add --all && uv run pre-commit run --all-files`."
+        )
+    return outcome
+
+
+def render(answers: dict[str, Any], folder: Path) -> None:
+    """Render the version that the project has, with the project's answers."""
+    given = {key: value for key, value in answers.items() if not key.startswith("_")}
+    file = folder.with_suffix(".yml")
+    file.write_text(yaml.safe_dump(given), encoding="utf-8")
+    done = run(
+        copier(
+            *("copy", "--quiet", "--defaults", f"--data-file={file}"),
+            *(f"--vcs-ref={answers['_commit']}", answers["_src_path"], str(folder)),
+        )
+    )
+    if done.returncode:
+        raise Problem(
+            f"the template's version {answers['_commit']}, from which this project was "
+            f"rendered, cannot be had from {answers['_src_path']}: "
+            f"{last_line(done.stderr)} Without it nobody can tell what you have changed. "
+            f"Is it the right repository, and is the version still there? Start anew from "
+            "a version that is there: uvx copier recopy"
+        )
+
+
+def run_copier(answers: dict[str, Any], options: argparse.Namespace) -> None:
+    """Run `copier update`; by default it asks nothing."""
+    command = copier(
+        *("update", "--conflict=inline", f"--context-lines={CONTEXT_LINES}"),
+        *([] if options.ask else ["--defaults", "--quiet"]),
+        *([f"--vcs-ref={options.version}"] if options.version else []),
+        *(f"--data={answer}" for answer in options.data),
+    )
+    if options.ask:
+        status, said = subprocess.run(command, check=False).returncode, ""
+    else:
+        done = run(command)
+        status, said = done.returncode, last_line(done.stderr)
+    if status:
+        raise Problem(
+            f"copier could not update from {answers['_src_path']}: {said} "
+            f"If files are changed now: {RESTORE}"
+        )
+
+
+def read(path: str) -> str:
+    """Read a file of the project."""
+    return text_of(Path(path).read_bytes())
+
+
+def keep_changed_files(before: Path, outcome: Outcome) -> None:
+    """Bring back what Copier has deleted although you have changed it."""
+    for path in git("ls-files", "--deleted", "-z").split("\0"):
+        if not path:
+            continue
+        rendered = before / path
+        committed = git("show", f"HEAD:{path}")
+        if rendered.is_file() and rendered.read_bytes() == bytes_of(committed):
+            outcome.removed.append(path)
+        else:
+            git("checkout", "--quiet", "HEAD", "--", path)
+            outcome.kept.append(path)
+
+
+# ---- Conflicts ---------------------------------------------------------------------
+
+
+def unmerged() -> list[str]:
+    """Give the files with conflicts that are left."""
+    names = git("diff", "--name-only", "--diff-filter=U", "-z").split("\0")
+    return sorted({name for name in names if name})
+
+
+def stages(path: str) -> list[str] | None:
+    """Give a file as it was rendered, as you have it, and as the template has it now."""
+    texts = []
+    for stage in (1, 2, 3):
+        done = run(["git", "show", f":{stage}:{path}"])
+        if done.returncode:
+            return None
+        texts.append(done.stdout)
+    return texts
+
+
+def resolve_pins(path: str, outcome: Outcome) -> None:
+    """Decide the conflicts of a file that are about a pin alone; list the others."""
+    if versions := stages(path):
+        raised, decided = raise_pins(*versions)
+        if decided:
+            clean = merge(path, raised)
+            outcome.pins += [f"`{path}`: {text}" for text in decided]
+            if clean:
+                # It is no longer in conflict.
+                git("reset", "--quiet", "--", path)
+    if path in unmerged():
+        outcome.conflicts[path] = describe(read(path))
+
+
+def pins_of(text: str) -> dict[str, set[str]]:
+    """Give the pins of each action in a workflow: commit, and version as a comment."""
+    found: dict[str, set[str]] = {}
+    for match in PIN.finditer(text):
+        found.setdefault(match["action"], set()).add(match["pin"])
+    return found
+
+
+def version_of(pin: str) -> Version | None:
+    """Give the version that a pin's comment says; None where it says none."""
+    try:
+        return Version(pin.partition("#")[2].strip())
+    except InvalidVersion:
+        return None
+
+
+def newer(base: str, ours: str, theirs: str) -> str | None:
+    """Give the newer of two pins of one action; None where that cannot be told.
+
+    A comment that was changed above the same commit says nothing about the commit.
+    """
+    sides = [(version_of(pin), pin) for pin in (ours, theirs)]
+    for version, pin in sides:
+        same_commit = pin.split()[0] == base.split()[0]
+        if version is None or (same_commit and version != version_of(base)):
+            return None
+    (our_version, _), (their_version, _) = sides
+    if our_version == their_version:
+        return None
+    return max(sides, key=lambda side: side[0] or Version("0"))[1]
+
+
+def raise_pins(base: str, ours: str, theirs: str) -> tuple[list[str], list[str]]:
+    """Give the three texts with the newer pins, and what was decided, in words."""
+    all_pins = [pins_of(text) for text in (base, ours, theirs)]
+    winners: dict[str, str] = {}
+    decided = []
+    for action in set.intersection(*(set(pins) for pins in all_pins)):
+        sides = [pins[action] for pins in all_pins]
+        # Where a side has several pins of an action, they are there for a reason.
+        if any(len(pins) != 1 for pins in sides):
+            continue
+        was, mine, its = (next(iter(pins)) for pins in sides)
+        moved = was not in (mine, its) and mine != its
+        if moved and (winner := newer(was, mine, its)):
+            winners[action] = winner
+            decided.append(
+                f"{action} is {version_of(winner)}: you had {version_of(mine)}, "
+                f"the template {version_of(its)}"
+            )
+
+    def raised(match: re.Match[str]) -> str:
+        return match["use"] + winners.get(match["action"], match["pin"])
+
+    return [PIN.sub(raised, text) for text in (base, ours, theirs)], sorted(decided)
+
+
+def merge(path: str, versions: list[str]) -> bool:
+    """Merge base, ours and theirs into a file; tells whether no conflict is left."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("base", "ours", "theirs")]
+        for file, text in zip(files, versions, strict=True):
+            file.write_bytes(bytes_of(text))
+        base, ours, theirs = map(str, files)
+        labels = [f"-L{label}" for label in (OURS, BASE, THEIRS)]
+        done = run(["git", "merge-file", "--stdout", *labels, ours, base, theirs])
+    Path(path).write_bytes(bytes_of(done.stdout))
+    return done.returncode == 0
+
+
+def describe(text: str) -> list[str]:
+    """Give the conflicts of a file: the line, what you have and what the template has."""
+    found = []
+    for match in CONFLICT.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        sides = [shorten(match[side]) for side in ("ours", "theirs")]
+        found.append(f"line {line}: you have {sides[0]}; the template has {sides[1]}")
+    return found or ["both sides added or changed it whole"]
+
+
+def shorten(lines: str) -> str:
+    """Give the beginning of some lines, fit for a list."""
+    shown = [" ".join(line.split()) for line in lines.splitlines() if line.strip()]
+    if not shown:
+        return "nothing"
+    more = f" and {len(shown) - 2} more lines" if len(shown) > 2 else ""
+    return "`" + " ⏎ ".join(shown[:2]).replace("`", "'")[:160] + f"`{more}"
+
+
+# ---- Afterwards --------------------------------------------------------------------
+
+
+def finish(outcome: Outcome, *, hooks: bool) -> None:
+    """Lock what changed, and run the hooks on all files."""
+    git("add", "--all")
+    changed = git("diff", "--cached", "--name-only", "HEAD").split()
+    if "pyproject.toml" in changed and Path("uv.lock").is_file():
+        done = run(["uv", "lock"])
+        said = f"failed: {last_line(done.stderr)}" if done.returncode else "ended well"
+        outcome.notes.append(f"`uv lock` {said}.")
+        outcome.red |= bool(done.returncode)
+        git("add", "--all")
+    if hooks and not outcome.red:
+        run_hooks(outcome)
+
+
+def run_hooks(outcome: Outcome) -> None:
+    """Run the hooks; once more where the first run has changed something."""
+    command = ["uv", "run", "pre-commit", "run", "--all-files"]
+    before = git("write-tree")
+    done = run(command)
+    git("add", "--all")
+    if done.returncode and git("write-tree") != before:
+        outcome.notes.append("The hooks changed files, as they do before a commit.")
+        done = run(command)
+    if done.returncode:
+        outcome.red = True
+        failed = [
+            line.partition("...")[0]
+            for line in done.stdout.splitlines()
+            if line.endswith("Failed")
+        ]
+        reason = ", ".join(failed) or last_line(done.stderr)
+        outcome.notes.append(f"The hooks are red: {reason}.")
+    else:
+        outcome.notes.append("The hooks are green.")
+
+
+def summary(outcome: Outcome) -> str:
+    """Give what was done, in Markdown, for a terminal and a pull request alike."""
+    lines = [f"Template: {outcome.old} → {outcome.new}", ""]
+    if outcome.conflicts:
+        count = sum(map(len, outcome.conflicts.values()))
+        lines += [f"Conflicts left for you to decide: {count}", ""]
+        lines += [
+            f"- `{path}`, {text}"
+            for path, texts in outcome.conflicts.items()
+            for text in texts
+        ]
+        lines.append("")
+    sections = {
+        "Actions that both sides had moved are at the newer version": outcome.pins,
+        "Kept, since you have changed them, though the template no longer has them "
+        "(delete what you do not want)": [f"`{path}`" for path in outcome.kept],
+        "Removed, unchanged as they were": [f"`{path}`" for path in outcome.removed],
+    }
+    for title, entries in sections.items():
+        if entries:
+            lines += [f"{title}:", "", *(f"- {entry}" for entry in entries), ""]
+    return "\n".join([*lines, *outcome.notes]).rstrip() + "\n"
+
+
+# ---- Command line -----------------------------------------------------------------------
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether something is new"
+    )
+    parser.add_argument(
+        "--ask", action="store_true", help="go through the questions again"
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change an answer",
+    )
+    parser.add_argument(
+        "--version", default="", help="take this version of the template"
+    )
+    parser.add_argument(
+        "--no-hooks", dest="hooks", action="store_false", help="do not run the hooks"
+    )
+    return parser.parse_args(arguments)
+
+
+def check(_: argparse.Namespace) -> int:
+    """Say whether the template has a newer version; gives the exit status."""
+    found = check_update(read_answers())
+    newest, current = found["latest_version"], found["current_version"]
+    available = bool(found["update_available"])
+    if available:
+        print(f"The template has version {newest}; the project has {current}.")
+    else:
+        print(f"Nothing is new: the project has {current}.")
+    append_to("GITHUB_OUTPUT", f"available={json.dumps(available)}\nlatest={newest}\n")
+    return 2 if available else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    options = parse_arguments(arguments)
+    try:
+        if options.check:
+            return check(options)
+        outcome = update(options)
+        say(summary(outcome))
+    except (Problem, OSError) as problem:
+        print(f"update_from_template.py: {problem}", file=sys.stderr)
+        append_to("GITHUB_STEP_SUMMARY", f"❌ {problem}\n")
+        return 1 if options.check else 2
+    return 1 if outcome.conflicts or outcome.red else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,567 @@
+"""scripts/update_from_template.py of a rendered project: what it decides, what it refuses, and that all can be brought back."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from harness import load_script, run, tool
+
+SCRIPT = Path(__file__).parents[2] / "template/scripts/update_from_template.py"
+OLD, MINE, ITS = "a" * 40, "b" * 40, "c" * 40
+WORKFLOW = f"""\
+jobs:
+  job:
+    steps:
+      - name: First
+        run: echo first
+
+      - name: Check out
+        uses: actions/checkout@{OLD} # v7.0.1
+        with:
+          fetch-depth: 0
+
+      - name: Second
+        run: echo second
+"""
+FILES = {
+    "copier.yml": "_subdirectory: template\nextra:\n  type: bool\n  default: true\n"
+    '_exclude:\n  - "{% if not extra %}/extra.txt{% endif %}"\n',
+    "template/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers | to_nice_yaml }}",
+    "template/ci.yml": WORKFLOW,
+    "template/extra.txt": "Extra.\n",
+    "template/old.txt": "Old.\n",
+    "template/pyproject.toml": "[project]\nname = 'sample'\nversion = '1'\n",
+}
+# What the next version changes, by file: a text and what stands in its place; None takes the file away.
+NEXT: dict[str, tuple[str, str] | None] = {
+    "template/ci.yml": (f"{OLD} # v7.0.1", f"{ITS} # v7.2.0"),
+    "template/old.txt": None,
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git; gives what it prints."""
+    return run([tool("git"), *arguments], cwd=folder).stdout
+
+
+def commit(folder: Path, message: str, tag: str = "") -> None:
+    """Commit all that is there."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", f"--message={message}")
+    if tag:
+        git(folder, "tag", tag)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a small template with two versions."""
+    folder = tmp_path_factory.mktemp("template")
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    git(folder, "init", "-q", "--initial-branch=main")
+    commit(folder, "One", "v1.0.0")
+    for name, change in NEXT.items():
+        if change is None:
+            (folder / name).unlink()
+        else:
+            text = (folder / name).read_text("utf-8")
+            (folder / name).write_text(text.replace(*change), "utf-8")
+    commit(folder, "Two", "v2.0.0")
+    return folder
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a committed project of the first version, and start in it."""
+    folder = tmp_path / "project"
+    copier = [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults"]
+    run([*copier, "--vcs-ref=v1.0.0", str(template), str(folder)])
+    git(folder, "init", "-q", "--initial-branch=main")
+    commit(folder, "Render")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Give the script; what it starts with uv is noted and ends well, unless a test says otherwise."""
+    module = load_script(SCRIPT)
+    start = module.run
+
+    def run_here(command: list[str], stdin: str = "") -> Any:
+        if command[0] == "uv":
+            return module.Done(0, "", "")
+        return start(command, stdin)
+
+    monkeypatch.setattr(module, "run", run_here)
+    return module
+
+
+def change(project: Path, file: str, old: str, new: str) -> None:
+    """Change a file of the project, and commit that."""
+    text = (project / file).read_text("utf-8")
+    assert old in text
+    (project / file).write_text(text.replace(old, new), "utf-8")
+    commit(project, f"Change {file}")
+
+
+# ---- What it does ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_new_arrives_and_is_told(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert script.main([]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        f"To bring everything back as it was, at any time: {script.RESTORE}\n"
+    )
+    assert "Template: v1.0.0 → v2.0.0" in said
+    assert "Removed, unchanged as they were:\n\n- `old.txt`" in said
+    assert "The hooks are green." in said
+    assert ITS in (project / "ci.yml").read_text("utf-8")
+    staged = git(project, "diff", "--cached", "--name-only").split()
+    assert staged == [".copier-answers.yml", "ci.yml", "old.txt"]
+    commit(project, "Update")
+    assert script.main([]) == 0
+    assert git(project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("mine", "expected"),
+    [(f"{MINE} # v7.1.0", f"{ITS} # v7.2.0"), (f"{MINE} # v8.0.0", f"{MINE} # v8.0.0")],
+    ids=["older", "newer"],
+)
+def test_a_pin_that_both_sides_moved_is_the_newer(
+    project: Path,
+    script: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+    mine: str,
+    expected: str,
+) -> None:
+    change(project, "ci.yml", f"{OLD} # v7.0.1", mine)
+    change(project, "ci.yml", "echo second", "echo ours")
+    assert script.main([]) == 0
+    text = (project / "ci.yml").read_text("utf-8")
+    assert f"actions/checkout@{expected}" in text
+    assert "echo ours" in text
+    assert "actions/checkout is" in capsys.readouterr().out
+    assert git(project, "ls-files", "--unmerged") == ""
+
+
+def test_another_conflict_is_left_and_told(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(
+        project,
+        "ci.yml",
+        f"actions/checkout@{OLD} # v7.0.1",
+        f"octo/checkout@{MINE} # v7.0.1",
+    )
+    assert script.main([]) == 1
+    said = capsys.readouterr().out
+    assert "Conflicts left for you to decide: 1" in said
+    assert (
+        f"- `ci.yml`, line 8: you have `uses: octo/checkout@{MINE} # v7.0.1`; the template has "
+        in said
+    )
+    assert "Neither the lock nor the hooks were run" in said
+    assert "<<<<<<< before updating" in (project / "ci.yml").read_text("utf-8")
+    assert git(project, "diff", "--name-only", "--diff-filter=U") == "ci.yml\n"
+
+
+def test_a_changed_file_that_the_template_no_longer_has_stays(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(project, "old.txt", "Old.", "Ours.")
+    assert script.main([]) == 0
+    assert (project / "old.txt").read_text("utf-8") == "Ours.\n"
+    assert (
+        "no longer has them (delete what you do not want):\n\n- `old.txt`"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_an_answer_takes_only_what_nobody_has_changed(
+    project: Path, script: ModuleType, changed: bool
+) -> None:
+    if changed:
+        change(project, "extra.txt", "Extra.", "Ours.")
+    assert script.main(["--data", "extra=false"]) == 0
+    assert (project / "extra.txt").exists() == changed
+    assert "extra: false" in (project / ".copier-answers.yml").read_text("utf-8")
+
+
+def test_a_given_version_is_taken(project: Path, script: ModuleType) -> None:
+    assert script.main(["--version", "v1.0.0"]) == 0
+    assert "_commit: v1.0.0" in (project / ".copier-answers.yml").read_text("utf-8")
+
+
+def test_an_answer_can_change_without_an_update(
+    project: Path, script: ModuleType
+) -> None:
+    assert script.main(["--version=:current:", "--data", "extra=false"]) == 0
+    answers = (project / ".copier-answers.yml").read_text("utf-8")
+    assert "_commit: v1.0.0" in answers
+    assert not (project / "extra.txt").exists()
+
+
+def test_questions_are_asked_again_on_request(
+    project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copier gets the terminal; here it gets a command that only notes what it is asked to do."""
+    asked: list[list[str]] = []
+
+    def note(command: list[str], **_: Any) -> Any:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1)
+
+    answers = script.read_answers()
+    monkeypatch.setattr(script.subprocess, "run", note)
+    with pytest.raises(script.Problem, match="copier could not update"):
+        script.run_copier(answers, script.parse_arguments(["--ask"]))
+    (command,) = asked
+    assert "--defaults" not in command
+    assert "--trust" not in command
+
+
+# ---- Check -----------------------------------------------------------------------------------------------------------
+
+
+def test_check_says_whether_something_is_new(
+    project: Path,
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    assert script.main(["--check"]) == 2
+    assert "has version 2.0.0; the project has 1.0.0" in capsys.readouterr().out
+    assert (tmp_path / "output").read_text("utf-8") == "available=true\nlatest=2.0.0\n"
+    assert git(project, "status", "--porcelain") == ""
+    script.main([])
+    commit(project, "Update")
+    assert script.main(["--check"]) == 0
+    assert "Nothing is new" in capsys.readouterr().out
+
+
+def test_check_says_when_the_template_is_out_of_reach(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    move_template(project)
+    assert script.main(["--check"]) == 1
+    assert "does not say its versions" in capsys.readouterr().err
+
+
+# ---- Bad input -------------------------------------------------------------------------------------------------------
+
+
+def move_template(project: Path) -> None:
+    """Let the project come from where no template is."""
+    file = project / ".copier-answers.yml"
+    lines = file.read_text("utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith("_src_path")]
+    file.write_text("\n".join([*kept, "_src_path: /nowhere/template.git", ""]), "utf-8")
+    commit(project, "Move")
+
+
+def forget_version(project: Path) -> None:
+    """Let the project come from a version that the template does not have."""
+    change(project, ".copier-answers.yml", "v1.0.0", "v0.9.0")
+
+
+def make_dirty(project: Path) -> None:
+    """Leave something uncommitted."""
+    (project / "ci.yml").write_text("Ours.\n", "utf-8")
+
+
+def add_file(project: Path) -> None:
+    """Leave a file that git does not know."""
+    (project / "new.txt").write_text("Ours.\n", "utf-8")
+
+
+def no_repository(project: Path) -> None:
+    """Take git's folder away."""
+    shutil.rmtree(project / ".git")
+
+
+def no_answers(project: Path) -> None:
+    """Delete the answers file."""
+    (project / ".copier-answers.yml").unlink()
+    commit(project, "Delete")
+
+
+def write_answers(text: str) -> Callable[[Path], None]:
+    """Write something else into the answers file."""
+
+    def meddle(project: Path) -> None:
+        (project / ".copier-answers.yml").write_text(text, "utf-8")
+        commit(project, "Write")
+
+    return meddle
+
+
+@pytest.mark.parametrize(
+    ("meddle", "says"),
+    [
+        (make_dirty, "commit or stash what you have changed first: ci.yml"),
+        (add_file, "commit or stash what you have changed first: new.txt"),
+        (no_repository, "this is no git repository"),
+        (no_answers, ".copier-answers.yml is missing"),
+        (write_answers("_src_path: [\n"), ".copier-answers.yml cannot be read"),
+        (write_answers("- a list\n"), "lacks _src_path and _commit"),
+        (write_answers("_src_path: x\n"), "lacks _commit"),
+        (move_template, "cannot be had from /nowhere/template.git"),
+        (
+            forget_version,
+            "the template's version v0.9.0, from which this project was rendered",
+        ),
+    ],
+)
+def test_what_cannot_be_updated_is_refused_and_left_as_it_is(
+    project: Path,
+    script: ModuleType,
+    meddle: Callable[[Path], None],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    meddle(project)
+    before = {
+        p: p.read_bytes()
+        for p in project.rglob("*")
+        if p.is_file() and ".git" not in p.parts
+    }
+    assert script.main([]) == 2
+    assert says in capsys.readouterr().err
+    after = {
+        p: p.read_bytes()
+        for p in project.rglob("*")
+        if p.is_file() and ".git" not in p.parts
+    }
+    assert after == before
+
+
+def test_a_folder_inside_the_project_is_the_wrong_place(
+    project: Path,
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inside = project / "inside"
+    inside.mkdir()
+    shutil.copy(project / ".copier-answers.yml", inside)
+    commit(project, "Inside")
+    monkeypatch.chdir(inside)
+    assert script.main([]) == 2
+    assert f"start this in {project}" in capsys.readouterr().err
+
+
+def test_an_update_that_fails_says_how_to_go_back(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Copier refuses an answer; what it had done until then can be undone by the command."""
+    assert script.main(["--version", "v9"]) == 2
+    said = capsys.readouterr().err
+    assert "copier could not update from" in said
+    assert script.RESTORE in said
+
+
+# ---- Ended at any point ----------------------------------------------------------------------------------------------
+
+
+def test_what_was_interrupted_can_be_brought_back(
+    project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended behind each command that it starts; one command brings all back."""
+    change(project, "ci.yml", f"{OLD} # v7.0.1", f"{MINE} # v7.1.0")
+    change(project, "old.txt", "Old.", "Ours.")
+    head = git(project, "rev-parse", "HEAD")
+    start, calls = script.run, 0
+    stop = 0
+
+    class Killed(BaseException):
+        """The process ends."""
+
+    def run_until(command: list[str], stdin: str = "") -> Any:
+        nonlocal calls
+        calls += 1
+        done = start(command, stdin)
+        if calls == stop:
+            raise Killed
+        return done
+
+    monkeypatch.setattr(script, "run", run_until)
+    assert script.main([]) == 0
+    points = calls
+    assert points > 10
+    restore = ["bash", "-c", script.RESTORE]
+    run(restore, cwd=project)
+    for stop in range(1, points):
+        calls = 0
+        with pytest.raises(Killed):
+            script.main([])
+        run(restore, cwd=project)
+        assert git(project, "status", "--porcelain") == "", f"point {stop}"
+        assert git(project, "rev-parse", "HEAD") == head
+    calls, stop = 0, 0
+    assert script.main([]) == 0
+
+
+# ---- Lock and hooks --------------------------------------------------------------------------------------------------
+
+
+def answer_uv(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, *answers: Any
+) -> list[list[str]]:
+    """Let uv answer one after the other; gives what it is asked."""
+    asked: list[list[str]] = []
+    start, rest = script.run, list(answers)
+
+    def run_here(command: list[str], stdin: str = "") -> Any:
+        if command[0] != "uv":
+            return start(command, stdin)
+        asked.append(command)
+        answer = rest.pop(0)
+        return answer() if callable(answer) else answer
+
+    monkeypatch.setattr(script, "run", run_here)
+    return asked
+
+
+def outcome(script: ModuleType) -> Any:
+    """Give an outcome in which nothing has happened."""
+    return script.Outcome("v1.0.0", "v2.0.0")
+
+
+def test_changed_dependencies_are_locked(
+    project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "uv.lock").touch()
+    commit(project, "Lock")
+    (project / "pyproject.toml").write_text("[project]\n", "utf-8")
+    asked = answer_uv(
+        script, monkeypatch, script.Done(0, "", ""), script.Done(0, "", "")
+    )
+    made = outcome(script)
+    script.finish(made, hooks=True)
+    assert [command[1] for command in asked] == ["lock", "run"]
+    assert made.notes == ["`uv lock` ended well.", "The hooks are green."]
+
+
+def test_a_lock_that_fails_is_told(
+    project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "uv.lock").touch()
+    commit(project, "Lock")
+    (project / "pyproject.toml").write_text("[project]\n", "utf-8")
+    answer_uv(script, monkeypatch, script.Done(1, "", "No solution found\n"))
+    made = outcome(script)
+    script.finish(made, hooks=True)
+    assert made.red
+    assert made.notes == ["`uv lock` failed: No solution found."]
+
+
+def test_hooks_may_change_files_once(
+    project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fix() -> Any:
+        (project / "ci.yml").write_text("Fixed.\n", "utf-8")
+        return script.Done(1, "End of file.....Failed\n", "")
+
+    answer_uv(script, monkeypatch, fix, script.Done(0, "", ""))
+    made = outcome(script)
+    script.finish(made, hooks=True)
+    assert not made.red
+    assert made.notes == [
+        "The hooks changed files, as they do before a commit.",
+        "The hooks are green.",
+    ]
+
+
+def test_red_hooks_are_named(
+    project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_uv(
+        script, monkeypatch, script.Done(1, "Types.....Failed\nFormat....Passed\n", "")
+    )
+    made = outcome(script)
+    script.finish(made, hooks=True)
+    assert made.red
+    assert made.notes == ["The hooks are red: Types."]
+
+
+# ---- Pins ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        (f"{MINE} # v7.1.0", f"{ITS} # v7.2.0", f"{ITS} # v7.2.0"),
+        (f"{MINE} # v7.10.0", f"{ITS} # v7.9.0", f"{MINE} # v7.10.0"),
+        (f"{MINE} # v6.9.0", f"{ITS} # v7.2.0", f"{ITS} # v7.2.0"),
+        # One version, two commits: which is right cannot be told.
+        (f"{MINE} # v7.2.0", f"{ITS} # v7.2.0", None),
+        (MINE, f"{ITS} # v7.2.0", None),
+        # A newer comment above the old commit is no newer pin.
+        (f"{OLD} # v9.0.0", f"{ITS} # v7.2.0", None),
+    ],
+)
+def test_the_newer_of_two_pins(
+    script: ModuleType, ours: str, theirs: str, expected: str | None
+) -> None:
+    assert script.newer(f"{OLD} # v7.0.1", ours, theirs) == expected
+
+
+def uses(action: str, pin: str) -> str:
+    """Give a line that uses an action."""
+    return f"        uses: {action}@{pin}\n"
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs"),
+    [
+        # Another action is another matter.
+        (
+            uses("a/b", f"{OLD} # v1.0.0"),
+            uses("c/b", f"{MINE} # v1.1.0"),
+            uses("a/b", f"{ITS} # v1.2.0"),
+        ),
+        # Only one side moved it.
+        (
+            uses("a/b", f"{OLD} # v1.0.0"),
+            uses("a/b", f"{OLD} # v1.0.0"),
+            uses("a/b", f"{ITS} # v1.2.0"),
+        ),
+        # Two pins of one action on one side.
+        (
+            uses("a/b", f"{OLD} # v1.0.0"),
+            uses("a/b", f"{MINE} # v1.1.0") + uses("a/b", f"{OLD} # v1.0.0"),
+            uses("a/b", f"{ITS} # v1.2.0"),
+        ),
+    ],
+)
+def test_pins_that_are_not_decided(
+    script: ModuleType, base: str, ours: str, theirs: str
+) -> None:
+    assert script.raise_pins(base, ours, theirs) == ([base, ours, theirs], [])
+
+
+@pytest.mark.quick
+def test_a_pin_is_raised_in_all_three(script: ModuleType) -> None:
+    sides = [
+        uses("a/b/c", pin)
+        for pin in (f"{OLD} # v1.0.0", f"{MINE} # v1.1.0", f"{ITS}  # v1.2.0")
+    ]
+    raised, decided = script.raise_pins(*sides)
+    assert len(set(raised)) == 1
+    assert decided == ["a/b/c is 1.2.0: you had 1.1.0, the template 1.2.0"]

@@ -1,0 +1,397 @@
+"""Projects that people have lived in are updated: nothing of theirs is lost, and all that is new arrives."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import hypothesis
+import pytest
+import yaml
+from copier._cli import CopierApp
+from filelock import FileLock
+from harness import copy_template, keep, load_script, run, tool
+from histories import make_template, releases, sources_of
+from hypothesis import strategies
+from improvement import improve
+from lives import (
+    LASTING,
+    LIVES,
+    MARKER,
+    PACKAGE,
+    Life,
+    in_conflict,
+    pins_alone,
+    steps_of,
+)
+from update_report import Update, note
+
+ON: dict[str, Any] = {
+    "kind": "library",
+    "project_name": "Sample Project",
+    "python_versions": ["3.10", "3.12"],
+    "github_user": "octo",
+    "pypi": True,
+    "docker": True,
+    "codecov": True,
+    "template_updates": True,
+}
+OFF = ON | dict.fromkeys(("pypi", "docker", "codecov", "template_updates"), False)
+CONFLICT = re.compile(rf"^{MARKER}\n(.*?)^>>>>>>> after updating$", re.M | re.S)
+# Of what counts as a release the first, and the newest three.
+RELEASES = [*releases()[:1], *releases()[-3:]]
+
+
+# ---- Copier in this process ------------------------------------------------------------------------------------------
+
+
+def copier(*arguments: str) -> tuple[int, str, str]:
+    """Run Copier's command line in this process, which saves its start; gives its status and what it printed."""
+    said, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
+        _, status = CopierApp.run(["copier", *arguments], exit=False)
+    return status, said.getvalue(), errors.getvalue()
+
+
+@pytest.fixture
+def script(template: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Give the update script, which runs Copier in this process."""
+    module = load_script(template / "template/scripts/update_from_template.py")
+    start = module.run
+
+    def run_here(command: list[str], stdin: str = "") -> Any:
+        if command[:3] == [sys.executable, "-m", "copier"]:
+            return module.Done(*copier(*command[3:]))
+        return start(command, stdin)
+
+    monkeypatch.setattr(module, "run", run_here)
+    return module
+
+
+# ---- Templates and projects ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def history(template: Path, shared: Path) -> Callable[[str], Path]:
+    """Give what makes a template's repository with an old version, v1, and a new one, v2; each once."""
+
+    def make(old: str) -> Path:
+        place = shared / "histories" / (old or "next")
+        with FileLock(f"{shared / 'histories'}-{place.name}.lock"):
+            if not place.exists():
+                place.parent.mkdir(exist_ok=True)
+                work = place.with_name(f"{place.name}.work")
+                if old:
+                    versions = {
+                        "v1.0.0": sources_of(old, work / "old"),
+                        "v2.0.0": template,
+                    }
+                else:
+                    improved = copy_template(work / "new")
+                    improve(improved)
+                    versions = {"v1.0.0": template, "v2.0.0": improved}
+                keep(make_template(work / "git", versions), place)
+                shutil.rmtree(work)
+        return place
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def rendered(history: Callable[[str], Path], shared: Path) -> Callable[..., Path]:
+    """Give what renders a version of a history for some answers; each once."""
+
+    def make(old: str, version: str, answers: Mapping[str, Any]) -> Path:
+        key = "-".join(map(str, (version, *answers.values()))).replace("/", "")
+        place = shared / "rendered" / (old or "next") / re.sub(r"[^\w.-]", "", key)
+        with FileLock(f"{shared / 'rendered'}-{place.name}.lock"):
+            if not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                partial = place.with_suffix(".partial")
+                data = place.with_suffix(".yml")
+                data.write_text(yaml.safe_dump(dict(answers)), "utf-8")
+                status, _, errors = copier(
+                    *("copy", "--quiet", "--defaults", f"--vcs-ref={version}"),
+                    *(f"--data-file={data}", str(history(old)), str(partial)),
+                )
+                assert status == 0, errors
+                keep(partial, place)
+        return place
+
+    return make
+
+
+@pytest.fixture
+def project(
+    rendered: Callable[..., Path], tmp_path: Path
+) -> Callable[[str, Mapping[str, Any]], Path]:
+    """Give what makes a committed project from the old version of a history."""
+
+    def make(old: str, answers: Mapping[str, Any]) -> Path:
+        folder = tmp_path / f"project-{sum(1 for _ in tmp_path.iterdir())}"
+        shutil.copytree(rendered(old, "v1.0.0", answers), folder)
+        git(folder, "init", "-q", "--initial-branch=main")
+        commit(folder, "Render")
+        return folder
+
+    return make
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a project; gives what it prints."""
+    return run([tool("git"), *arguments], cwd=folder).stdout
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit all that is there."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "--allow-empty", f"--message={message}")
+
+
+def conflicts(folder: Path) -> dict[str, list[str]]:
+    """Give the conflicts that a project shows, by file."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and ".git" not in path.parts and path.suffix != ".pyc":
+            text = path.read_text("utf-8", "replace")
+            if shown := CONFLICT.findall(text):
+                found[path.relative_to(folder).as_posix()] = shown
+    return found
+
+
+def count(found: Mapping[str, list[str]]) -> int:
+    """Count conflicts."""
+    return sum(map(len, found.values()))
+
+
+# ---- An update -------------------------------------------------------------------------------------------------------
+
+
+def new_answers(lives: tuple[Life, ...]) -> dict[str, Any]:
+    """Give the answers that lives change with the update."""
+    return {name: value for life in lives for name, value in life.answers.items()}
+
+
+def options(answers: Mapping[str, Any]) -> list[str]:
+    """Give the command line's options for changed answers."""
+    return [f"--data={name}={json.dumps(value)}" for name, value in answers.items()]
+
+
+def check_arrival(folder: Path, old: Path, new: Path, lives: tuple[Life, ...]) -> None:
+    """Check that what is new is there: whole where nobody touched the file, step by step in workflows that people did."""
+    touched = {file for life in lives for file in life.files}
+    for path in sorted(new.rglob("*")):
+        file = path.relative_to(new).as_posix()
+        if not path.is_file() or file == ".copier-answers.yml":
+            continue
+        mine = any(file == name or file.startswith(f"{name}/") for name in touched)
+        theirs = (old / file).read_bytes() if (old / file).exists() else None
+        # Seed code is rendered once.
+        if file.startswith((f"{PACKAGE}/", "tests/")):
+            continue
+        if not mine:
+            assert (folder / file).read_bytes() == path.read_bytes(), file
+        elif is_merged_workflow(folder, file) and theirs != path.read_bytes():
+            after = steps_of((folder / file).read_text("utf-8"))
+            for job, steps in steps_of(path.read_text("utf-8")).items():
+                assert set(steps) <= set(after.get(job, [])), f"{file}: {job}"
+
+
+def is_merged_workflow(folder: Path, file: str) -> bool:
+    """Tell whether a file is a workflow that is there, and shows no conflict."""
+    there = "/workflows/" in file and (folder / file).exists()
+    return there and not in_conflict(folder, file)
+
+
+def check_update(
+    script: ModuleType,
+    project: Callable[[str, Mapping[str, Any]], Path],
+    rendered: Callable[..., Path],
+    lives: tuple[Life, ...],
+    old: str = "",
+    *,
+    kind: str = "",
+) -> Path:
+    """Live in a project, update it, and check that nothing is lost; gives its folder."""
+    base = ON if all(life.on for life in lives) else OFF
+    folder = project(old, base)
+    checks = [life.live(folder) for life in lives]
+    commit(folder, "Live")
+    plain = folder.with_name(f"{folder.name}-plain")
+    shutil.copytree(folder, plain)
+    changed = new_answers(lives)
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.chdir(plain)
+        status, _, errors = copier("update", "--quiet", "--defaults", *options(changed))
+        assert status == 0, errors
+        patch.chdir(folder)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            status = script.main(["--no-hooks", *options(changed)])
+        left = conflicts(folder)
+        text = said.getvalue()
+        assert status == (1 if left else 0), text
+        assert script.RESTORE in text
+        # What is shown is told, and nothing else.
+        unmerged = set(git(folder, "diff", "--name-only", "--diff-filter=U").split())
+        assert unmerged == set(left)
+        assert all(f"- `{file}`, line" in text for file in left)
+        assert not list(folder.rglob("*.rej"))
+        assert not any(map(pins_alone, (c for found in left.values() for c in found)))
+        losses = [lost for check in checks for lost in check(folder)]
+        note(
+            Update(
+                kind or lives[0].kind,
+                count(conflicts(plain)),
+                sum(len(check(plain)) for check in checks),
+                count(left),
+                text.count(": you had "),
+                len(losses),
+            )
+        )
+        assert losses == []
+        was, now = (
+            rendered(old, version, base | answers)
+            for version, answers in (("v1.0.0", {}), ("v2.0.0", changed))
+        )
+        check_arrival(folder, was, now, lives)
+        if not left:
+            commit(folder, "Update")
+            with contextlib.redirect_stdout(io.StringIO()):
+                assert script.main(["--no-hooks"]) == 0
+            assert git(folder, "status", "--porcelain") == ""
+    shutil.rmtree(plain)
+    return folder
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.id)
+def test_a_life_is_kept(
+    script: ModuleType,
+    project: Callable[[str, Mapping[str, Any]], Path],
+    rendered: Callable[..., Path],
+    life: Life,
+) -> None:
+    """Updated to a release that changes whatever a release may change."""
+    check_update(script, project, rendered, (life,))
+
+
+def fits(chosen: list[Life]) -> bool:
+    """Tell whether several lives can be lived at once: in files of their own, in a project that has them all."""
+    files = [file for life in chosen for file in life.files]
+    questions = [name for life in chosen for name in life.answers]
+    return (
+        len(set(files)) == len(files)
+        and len(set(questions)) == len(questions)
+        and len({life.on for life in chosen}) == 1
+        # What an answer takes away is not lived in here.
+        and all(not life.answers for life in chosen if life.on)
+    )
+
+
+COMBINATIONS = 50
+
+
+@functools.cache
+def combinations() -> list[tuple[Life, ...]]:
+    """Give some lives at once, many times: drawn by hypothesis, always the same (see the profile in conftest.py)."""
+    found: list[tuple[Life, ...]] = []
+
+    @hypothesis.settings(max_examples=COMBINATIONS, database=None, derandomize=True)
+    @hypothesis.given(
+        strategies.lists(
+            strategies.sampled_from(LIVES), min_size=3, max_size=7, unique_by=id
+        ).filter(fits)
+    )
+    def draw(lives: list[Life]) -> None:
+        found.append(tuple(lives))
+
+    draw()
+    return found
+
+
+@pytest.mark.parametrize("number", range(COMBINATIONS))
+def test_lives_are_kept_together(
+    script: ModuleType,
+    project: Callable[[str, Mapping[str, Any]], Path],
+    rendered: Callable[..., Path],
+    number: int,
+) -> None:
+    lives = combinations()[number]
+    check_update(script, project, rendered, lives, kind="several at once")
+
+
+# From each release a part of what people do, so that all of it is done from some.
+FROM_RELEASES = [
+    (old, life)
+    for index, old in enumerate(RELEASES)
+    for life in LASTING[index :: len(RELEASES)]
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "life"), FROM_RELEASES, ids=lambda value: getattr(value, "id", value)
+)
+def test_a_life_is_kept_from_a_release(
+    script: ModuleType,
+    project: Callable[[str, Mapping[str, Any]], Path],
+    rendered: Callable[..., Path],
+    old: str,
+    life: Life,
+) -> None:
+    """Updated from what the template was at a release to what it is now."""
+    check_update(script, project, rendered, (life,), old)
+
+
+# A step in each workflow, each setting, each document, each deletion.
+HOOKED = [
+    life
+    for life in LIVES
+    if life.name.endswith(", between")
+    or life.kind in ("a setting", "a document rewritten", "a file deleted")
+]
+
+
+@pytest.mark.parametrize("life", HOOKED[:24], ids=lambda life: life.id)
+def test_the_hooks_are_green_afterwards(
+    project: Callable[[str, Mapping[str, Any]], Path],
+    script: ModuleType,
+    shared: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    life: Life,
+) -> None:
+    """The script locks what changed and runs the project's own hooks; where there is a conflict it says that it does not."""
+    folder = project("", ON)
+    place_lock(folder, shared)
+    commit(folder, "Lock")
+    life.live(folder)
+    commit(folder, "Live")
+    monkeypatch.chdir(folder)
+    status = script.main([])
+    said = capsys.readouterr().out
+    if conflicts(folder):
+        assert status == 1
+        assert "Neither the lock nor the hooks were run" in said
+    else:
+        assert status == 0, said
+        assert "The hooks are green." in said
+
+
+def place_lock(folder: Path, shared: Path) -> None:
+    """Give a project its lock, made once."""
+    made = shared / "update.lock"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            run([tool("uv"), "lock", "-q"], cwd=folder)
+            shutil.copy(folder / "uv.lock", made)
+    shutil.copy(made, folder / "uv.lock")

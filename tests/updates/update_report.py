@@ -1,0 +1,84 @@
+"""A pytest plugin: ends a run with what updates did to the projects that people have lived in."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+
+import pytest
+from engine import step_coverage
+from harness import ROOT
+from step_report import BEGAN
+
+FILE = ROOT / "report" / "updates.md"
+
+
+@dataclass(frozen=True)
+class Update:
+    """One update of a project.
+
+    Attributes:
+        kind: What its people had done.
+        plain_conflicts: The conflicts that `copier update` left.
+        plain_losses: What `copier update` lost or misplaced without a word.
+        conflicts: The conflicts that the script left.
+        pins: The pins that the script decided about.
+        losses: What the script lost or misplaced.
+    """
+
+    kind: str
+    plain_conflicts: int
+    plain_losses: int
+    conflicts: int
+    pins: int
+    losses: int
+
+
+def note(update: Update) -> None:
+    """Write an update down, for the process that ends the run."""
+    folder = step_coverage.folder() / "updates"
+    folder.mkdir(exist_ok=True)
+    text = json.dumps(asdict(update))
+    (folder / f"{uuid.uuid4().hex}.json").write_text(text, "utf-8")
+
+
+def table() -> str:
+    """Give what was noted in Markdown, a line for each kind; nothing where nothing was."""
+    kinds: dict[str, list[Update]] = defaultdict(list)
+    for path in (step_coverage.folder() / "updates").glob("*.json"):
+        update = Update(**json.loads(path.read_text("utf-8")))
+        kinds[update.kind].append(update)
+    if not kinds:
+        return ""
+    kinds["all"] = [update for updates in kinds.values() for update in updates]
+    lines = [
+        "| what people had done | updates | `copier update`: conflicts | lost or misplaced without a word "
+        "| the script: conflicts | pins decided | lost or misplaced |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for kind, updates in kinds.items():
+        sums = [
+            sum(getattr(update, name) for update in updates)
+            for name in (
+                "plain_conflicts",
+                "plain_losses",
+                "conflicts",
+                "pins",
+                "losses",
+            )
+        ]
+        lines.append(f"| {kind} | {len(updates)} | {' | '.join(map(str, sums))} |")
+    return "\n".join(lines) + "\n"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Show the table, and keep it."""
+    if config.stash[BEGAN] and (found := table()):
+        terminalreporter.section("Updates of projects that people have lived in")
+        terminalreporter.write(found)
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_text(found, "utf-8")

@@ -396,14 +396,14 @@ LIVES = [
         "matrix",
         path_of("docker"),
         "runner: ubuntu-24.04-arm",
-        "runner: ubuntu-26.04-arm",
+        "runner: ubuntu-22.04-arm",
     ),
     changed(
         "a setting",
         "Ruff",
         "pyproject.toml",
-        'convention = "google"',
-        'convention = "numpy"',
+        "lint.ignore = [\n",
+        'lint.ignore = [\n  "D105",\n',
     ),
     changed(
         "a setting",

@@ -39,7 +39,7 @@ OURS, BASE, THEIRS = "before updating", "last update", "after updating"
 CONTEXT_LINES = 5
 PIN = re.compile(
     r"(?P<use>\buses:\s*(?P<action>[\w.-]+/[\w./-]+)@)"
-    r"(?P<pin>(?P<sha>[0-9a-f]{40})(?:[ \t]+#[ \t]*(?P<version>v?\d\S*))?)"
+    r"(?P<pin>[0-9a-f]{40}(?:[ \t]+#[ \t]*v?\d\S*)?)"
 )
 CONFLICT = re.compile(
     r"^<<<<<<< .*\n(?P<ours>(?:.*\n)*?)"
@@ -195,7 +195,6 @@ class Outcome:
     Attributes:
         old: The template's version before.
         new: The version after.
-        by_copier: How many conflicts Copier left.
         pins: What was decided about actions, in words.
         conflicts: What is left to decide, in words, by file.
         kept: Files that you have changed and the template no longer has.
@@ -206,7 +205,6 @@ class Outcome:
 
     old: str
     new: str
-    by_copier: int = 0
     pins: list[str] = field(default_factory=list)
     conflicts: dict[str, list[str]] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
@@ -228,7 +226,6 @@ def update(options: argparse.Namespace) -> Outcome:
         outcome = Outcome(old, read_answers()["_commit"])
         keep_changed_files(before, outcome)
     for path in unmerged():
-        outcome.by_copier += len(CONFLICT.findall(read(path)))
         resolve_pins(path, outcome)
     if not outcome.conflicts:
         finish(outcome, hooks=options.hooks)

@@ -199,6 +199,7 @@ ELSEWHERE = {
     "dist/*.whl": "made by the build",
     "trivy/requirements.txt": "made by the command that names it",
     "report/steps.md": "written by a whole test run",
+    "report/updates.md": "written by a test run with updates",
     "sbom.cdx.json": "a release's file",
     "provenance.intoto.jsonl": "a release's file",
     ".semgrep": "a folder that a team may add",

@@ -560,7 +560,9 @@ def report(folder: Path, require_all: str) -> tuple[int, str]:
     """Run a suite of two tests, one without its tool and one that nothing can run, under this suite's conftest."""
     (folder / "test_sample.py").write_text(NEEDS_A_TOOL, "utf-8")
     tests = ROOT / "tests"
-    paths = os.pathsep.join([str(tests), str(tests / "pipeline")])
+    paths = os.pathsep.join(
+        str(tests / folder) for folder in (".", "pipeline", "updates")
+    )
     done = run(
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs"),

@@ -17,6 +17,7 @@ With --check: 0 nothing is new; 2 something is; 1 could not find out.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -35,8 +36,12 @@ ANSWERS = ".copier-answers.yml"
 RESTORE = "git reset --hard --quiet && git clean -d --force --quiet"
 # What copier writes at a conflict, and git at one that is merged again here.
 OURS, BASE, THEIRS = "before updating", "last update", "after updating"
-# Fewer lines around a change, and git finds a place for it where it does not belong.
-CONTEXT_LINES = 5
+# All of the file: with fewer lines around a change git takes the nearest place that looks alike, which may be in another
+# job. What does not fit whole is merged from both versions, and that knows the place.
+CONTEXT_LINES = 100_000
+# What a user may have set otherwise, and would hide files or change text.
+GIT_SETTINGS = {"status.showUntrackedFiles": "normal", "apply.whitespace": "nowarn"}
+UV = os.environ.get("UV") or "uv"
 PIN = re.compile(
     r"(?P<use>\buses:\s*(?P<action>[\w.-]+/[\w./-]+)@)"
     r"(?P<pin>[0-9a-f]{40}(?:[ \t]+#[ \t]*v?\d\S*)?)"
@@ -99,6 +104,15 @@ def git(*arguments: str) -> str:
     return output_of(["git", *arguments])
 
 
+def settle_git() -> None:
+    """Let none of the user's own settings change what git sees or applies, here and in Copier."""
+    count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    for number, (key, value) in enumerate(GIT_SETTINGS.items(), count):
+        os.environ[f"GIT_CONFIG_KEY_{number}"] = key
+        os.environ[f"GIT_CONFIG_VALUE_{number}"] = value
+    os.environ["GIT_CONFIG_COUNT"] = str(count + len(GIT_SETTINGS))
+
+
 def copier(*arguments: str) -> list[str]:
     """Give a command line of the Copier that came with this script."""
     return [sys.executable, "-m", "copier", *arguments]
@@ -107,7 +121,7 @@ def copier(*arguments: str) -> list[str]:
 def append_to(variable: str, text: str) -> None:
     """Append text to the file that an environment variable names, if it does."""
     if file := os.environ.get(variable):
-        with Path(file).open("a", encoding="utf-8") as stream:
+        with Path(file).open("a", encoding="utf-8", errors="replace") as stream:
             stream.write(text)
 
 
@@ -154,7 +168,8 @@ def require_clean_repository() -> None:
     top = run(["git", "rev-parse", "--show-toplevel"])
     if top.returncode:
         raise Problem(
-            "this is no git repository, so nothing here could be brought back"
+            "this is no git repository, so nothing here could be brought back: "
+            f"{last_line(top.stderr)}"
         )
     if Path(top.stdout.strip()).resolve() != Path.cwd().resolve():
         raise Problem(f"start this in {top.stdout.strip()}, where the project begins")
@@ -215,16 +230,20 @@ class Outcome:
 
 def update(options: argparse.Namespace) -> Outcome:
     """Update the project; every conflict that is left is marked in its file."""
-    answers = read_answers()
     require_clean_repository()
+    answers = read_answers()
     print(f"To bring everything back as it was, at any time: {RESTORE}", flush=True)
     old = answers["_commit"]
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder) / "before"
         render(answers, before)
+        others = changed_and_no_text(before)
         run_copier(answers, options)
         outcome = Outcome(old, read_answers()["_commit"])
         keep_changed_files(before, outcome)
+    for path, content in others.items():
+        Path(path).write_bytes(content)
+        outcome.notes.append(f"`{path}` is left as you have it: only text is merged.")
     for path in unmerged():
         resolve_pins(path, outcome)
     if not outcome.conflicts:
@@ -281,6 +300,27 @@ def run_copier(answers: dict[str, Any], options: argparse.Namespace) -> None:
 def read(path: str) -> str:
     """Read a file of the project."""
     return text_of(Path(path).read_bytes())
+
+
+def changed_and_no_text(before: Path) -> dict[str, bytes]:
+    """Give the files that you have changed and that Copier, which merges text alone, would spoil."""
+    found = {}
+    for rendered in before.rglob("*"):
+        path = rendered.relative_to(before)
+        if not (rendered.is_file() and path.is_file()):
+            continue
+        content = path.read_bytes()
+        if content != rendered.read_bytes() and not is_text(content):
+            found[path.as_posix()] = content
+    return found
+
+
+def is_text(content: bytes) -> bool:
+    """Tell whether a file's bytes are text."""
+    try:
+        return "\0" not in content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
 
 
 def keep_changed_files(before: Path, outcome: Outcome) -> None:
@@ -350,17 +390,18 @@ def version_of(pin: str) -> Version | None:
 def newer(base: str, ours: str, theirs: str) -> str | None:
     """Give the newer of two pins of one action; None where that cannot be told.
 
-    A comment that was changed above the same commit says nothing about the commit.
+    A comment that was changed above the same commit says nothing about the commit, and one like `v7` may be any 7.
     """
     sides = [(version_of(pin), pin) for pin in (ours, theirs)]
     for version, pin in sides:
         same_commit = pin.split()[0] == base.split()[0]
         if version is None or (same_commit and version != version_of(base)):
             return None
-    (our_version, _), (their_version, _) = sides
-    if our_version == their_version:
+    ours_is, theirs_is = (version.release for version, _ in sides if version)
+    length = min(len(ours_is), len(theirs_is))
+    if ours_is[:length] == theirs_is[:length]:
         return None
-    return max(sides, key=lambda side: side[0] or Version("0"))[1]
+    return ours if ours_is > theirs_is else theirs
 
 
 def raise_pins(base: str, ours: str, theirs: str) -> tuple[list[str], list[str]]:
@@ -397,6 +438,9 @@ def merge(path: str, versions: list[str]) -> bool:
         base, ours, theirs = map(str, files)
         labels = [f"-L{label}" for label in (OURS, BASE, THEIRS)]
         done = run(["git", "merge-file", "--stdout", *labels, ours, base, theirs])
+    # Up to 127 it is the number of conflicts.
+    if done.returncode > 127:
+        raise Problem(f"git could not merge {path}: {last_line(done.stderr)}")
     Path(path).write_bytes(bytes_of(done.stdout))
     return done.returncode == 0
 
@@ -425,10 +469,19 @@ def shorten(lines: str) -> str:
 
 def finish(outcome: Outcome, *, hooks: bool) -> None:
     """Lock what changed, and run the hooks on all files."""
+    try:
+        lock_and_run_hooks(outcome, hooks=hooks)
+    except Problem as problem:
+        outcome.red = True
+        outcome.notes.append(f"Neither the lock nor the hooks are done: {problem}.")
+
+
+def lock_and_run_hooks(outcome: Outcome, *, hooks: bool) -> None:
+    """Do so; raises Problem where a program is missing."""
     git("add", "--all")
     changed = git("diff", "--cached", "--name-only", "HEAD").split()
     if "pyproject.toml" in changed and Path("uv.lock").is_file():
-        done = run(["uv", "lock"])
+        done = run([UV, "lock"])
         said = f"failed: {last_line(done.stderr)}" if done.returncode else "ended well"
         outcome.notes.append(f"`uv lock` {said}.")
         outcome.red |= bool(done.returncode)
@@ -439,7 +492,7 @@ def finish(outcome: Outcome, *, hooks: bool) -> None:
 
 def run_hooks(outcome: Outcome) -> None:
     """Run the hooks; once more where the first run has changed something."""
-    command = ["uv", "run", "pre-commit", "run", "--all-files"]
+    command = [UV, "run", "pre-commit", "run", "--all-files"]
     before = git("write-tree")
     done = run(command)
     git("add", "--all")
@@ -529,11 +582,18 @@ def check(_: argparse.Namespace) -> int:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = parse_arguments(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    settle_git()
     try:
         if options.check:
             return check(options)
         outcome = update(options)
         say(summary(outcome))
+    except KeyboardInterrupt:
+        print(f"\nEnded. To bring everything back: {RESTORE}", file=sys.stderr)
+        return 2
     except (Problem, OSError) as problem:
         print(f"update_from_template.py: {problem}", file=sys.stderr)
         append_to("GITHUB_STEP_SUMMARY", f"❌ {problem}\n")

@@ -92,10 +92,12 @@ def project(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Give the script; what it starts with uv is noted and ends well, unless a test says otherwise."""
     module = load_script(SCRIPT)
+    # It adds to this; the test's end takes that away.
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
     start = module.run
 
     def run_here(command: list[str], stdin: str = "") -> Any:
-        if command[0] == "uv":
+        if command[0] == module.UV:
             return module.Done(0, "", "")
         return start(command, stdin)
 
@@ -197,6 +199,68 @@ def test_an_answer_takes_only_what_nobody_has_changed(
     assert script.main(["--data", "extra=false"]) == 0
     assert (project / "extra.txt").exists() == changed
     assert "extra: false" in (project / ".copier-answers.yml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("content", [b"Caf\xe9.\n", b"Ours.\0\n"])
+def test_what_is_no_text_is_left_alone(
+    project: Path,
+    script: ModuleType,
+    content: bytes,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (project / "extra.txt").write_bytes(content)
+    commit(project, "Change extra.txt")
+    assert script.main([]) == 0
+    assert (project / "extra.txt").read_bytes() == content
+    assert "`extra.txt` is left as you have it" in capsys.readouterr().out
+
+
+def test_settings_of_the_user_change_nothing(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files that git is told not to show are still seen, and blanks at the ends of lines stay."""
+    change(project, "extra.txt", "Extra.", "Ours.  ")
+    git(project, "config", "apply.whitespace", "fix")
+    git(project, "config", "status.showUntrackedFiles", "no")
+    add_file(project)
+    assert script.main([]) == 2
+    assert (
+        "commit or stash what you have changed first: new.txt"
+        in capsys.readouterr().err
+    )
+    (project / "new.txt").unlink()
+    assert script.main([]) == 0
+    assert (project / "extra.txt").read_text("utf-8") == "Ours.  \n"
+
+
+def test_without_uv_the_rest_is_told(
+    project: Path,
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def missing() -> Any:
+        raise script.Problem("uv is not installed")
+
+    answer_uv(script, monkeypatch, missing)
+    assert script.main([]) == 1
+    said = capsys.readouterr().out
+    assert "Template: v1.0.0 → v2.0.0" in said
+    assert "Neither the lock nor the hooks are done: uv is not installed." in said
+
+
+def test_an_interruption_says_how_to_go_back(
+    project: Path,
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt() -> Any:
+        raise KeyboardInterrupt
+
+    answer_uv(script, monkeypatch, interrupt)
+    assert script.main([]) == 2
+    assert f"To bring everything back: {script.RESTORE}" in capsys.readouterr().err
 
 
 def test_a_given_version_is_taken(project: Path, script: ModuleType) -> None:
@@ -357,8 +421,6 @@ def test_a_folder_inside_the_project_is_the_wrong_place(
 ) -> None:
     inside = project / "inside"
     inside.mkdir()
-    shutil.copy(project / ".copier-answers.yml", inside)
-    commit(project, "Inside")
     monkeypatch.chdir(inside)
     assert script.main([]) == 2
     assert f"start this in {project}" in capsys.readouterr().err
@@ -426,7 +488,7 @@ def answer_uv(
     start, rest = script.run, list(answers)
 
     def run_here(command: list[str], stdin: str = "") -> Any:
-        if command[0] != "uv":
+        if command[0] != script.UV:
             return start(command, stdin)
         asked.append(command)
         answer = rest.pop(0)
@@ -510,6 +572,8 @@ def test_red_hooks_are_named(
         (f"{MINE} # v6.9.0", f"{ITS} # v7.2.0", f"{ITS} # v7.2.0"),
         # One version, two commits: which is right cannot be told.
         (f"{MINE} # v7.2.0", f"{ITS} # v7.2.0", None),
+        # What floats may be newer.
+        (f"{MINE} # v7", f"{ITS} # v7.2.0", None),
         (MINE, f"{ITS} # v7.2.0", None),
         # A newer comment above the old commit is no newer pin.
         (f"{OLD} # v9.0.0", f"{ITS} # v7.2.0", None),

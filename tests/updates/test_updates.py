@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -22,15 +23,20 @@ from filelock import FileLock
 from harness import copy_template, keep, load_script, run, tool
 from histories import make_template, releases, sources_of
 from hypothesis import strategies
-from improvement import improve
+from improvement import JOB_TEXT, change, improve
 from lives import (
+    FOLDER,
     LASTING,
     LIVES,
     MARKER,
     PACKAGE,
+    WORKFLOWS,
     Life,
     in_conflict,
+    in_order,
+    path_of,
     pins_alone,
+    step,
     steps_of,
 )
 from update_report import Update, note
@@ -66,6 +72,8 @@ def copier(*arguments: str) -> tuple[int, str, str]:
 def script(template: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Give the update script, which runs Copier in this process."""
     module = load_script(template / "template/scripts/update_from_template.py")
+    # It adds to this; the test's end takes that away.
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
     start = module.run
 
     def run_here(command: list[str], stdin: str = "") -> Any:
@@ -194,22 +202,43 @@ def check_arrival(folder: Path, old: Path, new: Path, lives: tuple[Life, ...]) -
         if not path.is_file() or file == ".copier-answers.yml":
             continue
         mine = any(file == name or file.startswith(f"{name}/") for name in touched)
-        theirs = (old / file).read_bytes() if (old / file).exists() else None
         # Seed code is rendered once.
         if file.startswith((f"{PACKAGE}/", "tests/")):
             continue
         if not mine:
             assert (folder / file).read_bytes() == path.read_bytes(), file
-        elif is_merged_workflow(folder, file) and theirs != path.read_bytes():
-            after = steps_of((folder / file).read_text("utf-8"))
-            for job, steps in steps_of(path.read_text("utf-8")).items():
-                assert set(steps) <= set(after.get(job, [])), f"{file}: {job}"
+        elif (folder / file).exists() and not in_conflict(folder, file):
+            check_new_lines(folder / file, old / file, path, lives)
+    for file in {p.relative_to(old).as_posix() for p in old.rglob("*") if p.is_file()}:
+        if not (new / file).exists() and file not in touched:
+            assert not (folder / file).exists(), f"{file} is not retired"
 
 
-def is_merged_workflow(folder: Path, file: str) -> bool:
-    """Tell whether a file is a workflow that is there, and shows no conflict."""
-    there = "/workflows/" in file and (folder / file).exists()
-    return there and not in_conflict(folder, file)
+# What these write is theirs alone.
+WHOLE = ("a document rewritten", "a pin")
+
+
+def check_new_lines(file: Path, old: Path, new: Path, lives: tuple[Life, ...]) -> None:
+    """Check that each line that the template has added to a file, which people have changed too, is in it."""
+    if any(
+        life.kind in WHOLE
+        for life in lives
+        if file.match(f"**/{next(iter(life.files), '')}")
+    ):
+        return
+    before, after, mine = (
+        Counter(path.read_text("utf-8").splitlines() if path.exists() else ())
+        for path in (old, new, file)
+    )
+    assert after - before - mine == Counter(), file
+    if "workflows" in file.parts:
+        there = steps_of(file.read_text("utf-8"))
+        for job, steps in steps_of(new.read_text("utf-8")).items():
+            assert [s for s in there[job] if s in steps] == steps, f"{file}: {job}"
+
+
+# How many conflicts one of these may leave, where both sides have changed the same lines; all others leave none.
+MOST = {"a step": 1, "a job": 1, "a pin": 3}
 
 
 def check_update(
@@ -246,6 +275,7 @@ def check_update(
         unmerged = set(git(folder, "diff", "--name-only", "--diff-filter=U").split())
         assert unmerged == set(left)
         assert all(f"- `{file}`, line" in text for file in left)
+        assert count(left) <= sum(MOST.get(life.kind, 0) for life in lives)
         assert not list(folder.rglob("*.rej"))
         assert not any(map(pins_alone, (c for found in left.values() for c in found)))
         losses = [lost for check in checks for lost in check(folder)]
@@ -395,3 +425,64 @@ def place_lock(folder: Path, shared: Path) -> None:
             run([tool("uv"), "lock", "-q"], cwd=folder)
             shutil.copy(folder / "uv.lock", made)
     shutil.copy(made, folder / "uv.lock")
+
+
+LONG_JOB = (
+    JOB_TEXT.rstrip()
+    + "\n"
+    + "".join(
+        f"\n      - name: Improve {number}\n        run: echo improved\n"
+        for number in range(9)
+    )
+    + "\n"
+)
+
+
+def add_long_jobs(sources: Path) -> None:
+    """Put a long job above all others in each workflow, and change nothing else."""
+    for workflow in (sources / "template" / FOLDER).iterdir():
+        change(workflow, "\njobs:\n", f"\njobs:\n{LONG_JOB}")
+
+
+def test_a_step_stays_in_its_job_where_jobs_look_alike(
+    script: ModuleType,
+    template: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A step of their own is in each job of each workflow, before its second step; above it a long job arrives."""
+    longer = copy_template(tmp_path / "longer")
+    add_long_jobs(longer)
+    versions = {"v1.0.0": template, "v2.0.0": longer}
+    source = make_template(tmp_path / "git", versions)
+    data = tmp_path / "answers.yml"
+    data.write_text(yaml.safe_dump(ON), "utf-8")
+    folder = tmp_path / "project"
+    status, _, errors = copier(
+        *("copy", "--quiet", "--defaults", "--vcs-ref=v1.0.0", f"--data-file={data}"),
+        *(str(source), str(folder)),
+    )
+    assert status == 0, errors
+    checks = []
+    for workflow in WORKFLOWS:
+        path = folder / path_of(workflow)
+        text, count_of = path.read_text("utf-8"), 0
+        jobs = re.split(r"(?m)^(?=  [\w-]+:$)", text)
+        for number, job in enumerate(jobs):
+            starts = [m.start() for m in re.finditer(r"(?m)^      - name: ", job)]
+            if len(starts) > 1:
+                count_of += 1
+                place = starts[1]
+                jobs[number] = f"{job[:place]}{step(f'{number}')}\n{job[place:]}"
+        assert count_of
+        path.write_text("".join(jobs), "utf-8")
+        checks.append(in_order(path_of(workflow), steps_of(path.read_text("utf-8"))))
+    git(folder, "init", "-q", "--initial-branch=main")
+    commit(folder, "Live")
+    monkeypatch.chdir(folder)
+    assert script.main(["--no-hooks"]) == 0, capsys.readouterr()
+    assert [lost for check in checks for lost in check(folder)] == []
+    for workflow in WORKFLOWS:
+        jobs_there = steps_of((folder / path_of(workflow)).read_text("utf-8"))
+        assert jobs_there["improvement"][-1] == "Improve 8"

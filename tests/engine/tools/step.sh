@@ -5,6 +5,8 @@ if [ -z "${ENGINE_STEP:-}" ]; then
   export ENGINE_STEP=1
   exec {turn}>> "$ENGINE_TURN"
   flock "$turn"
+  # act stops reading the terminal when the process ends, and on a busy machine misses its last words: those that matter.
+  trap '[ "$?" = 0 ] || sleep 0.2' EXIT
 fi
 
 # Makes the run's one token the job's own, so that the fake GitHub knows what the job may do. On GitHub each job gets a

@@ -233,11 +233,6 @@ def deleted(file: str) -> Life:
     return Life("a file deleted", file, live, frozenset({file}))
 
 
-def untouched(_: Path) -> Kept:
-    """Change nothing."""
-    return lambda project: []
-
-
 def answered(question: str, value: bool, files: frozenset[str]) -> Life:
     """Change an answer: what it brings is there afterwards, or not."""
 

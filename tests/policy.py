@@ -57,7 +57,7 @@ SCORECARD_ACTIONS = {
 GROUP = "{file}-${{{{ github.event.pull_request.number || github.run_id }}}}"
 CANCEL = "${{ github.event_name == 'pull_request' }}"
 # A release or an upload that is cut short leaves half of it behind.
-OWN_GROUPS = {"release.yml", "publish.yml"}
+OWN_GROUPS = {"release.yml", "publish.yml", "template-update.yml"}
 
 GATING_EVENTS = {"push", "pull_request", "merge_group", "workflow_dispatch"}
 # Jobs that tell about a gate and are none.

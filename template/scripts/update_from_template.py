@@ -12,6 +12,10 @@ the dependencies, runs the hooks, and says what is left for you.
 
 Exit status: 0 done; 1 done, but a conflict or a hook is left for you; 2 could not run.
 With --check: 0 nothing is new; 2 something is; 1 could not find out.
+
+template-update.yml saves an update with --save, and proposes it with --propose as a
+pull request or with --tell as an issue: both speak to GitHub through `gh api`, for the
+repository that GITHUB_REPOSITORY names, and need nothing but Python itself.
 """
 
 from __future__ import annotations
@@ -25,12 +29,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-from packaging.version import InvalidVersion, Version
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 ANSWERS = ".copier-answers.yml"
 RESTORE = "git reset --hard --quiet && git clean -d --force --quiet"
@@ -136,6 +140,8 @@ def say(text: str) -> None:
 
 def read_answers() -> dict[str, Any]:
     """Read the answers file; raises Problem where it is not what Copier has written."""
+    import yaml
+
     file = Path(ANSWERS)
     if not file.is_file():
         raise Problem(
@@ -175,9 +181,15 @@ def require_clean_repository() -> None:
         raise Problem(f"start this in {top.stdout.strip()}, where the project begins")
     if run(["git", "rev-parse", "--verify", "--quiet", "HEAD"]).returncode:
         raise Problem("nothing is committed yet: commit the project first")
-    if changed := git("status", "--porcelain").splitlines():
-        files = ", ".join(line[3:] for line in changed[:5]) + ", …" * (len(changed) > 5)
+    if changed := changed_files():
+        files = ", ".join(changed[:5]) + ", …" * (len(changed) > 5)
         raise Problem(f"commit or stash what you have changed first: {files}")
+
+
+def changed_files() -> list[str]:
+    """Give the files that are not as they were committed, new ones and missing ones included."""
+    status = git("status", "--porcelain", "--no-renames", "--untracked-files=all", "-z")
+    return [entry[3:] for entry in status.split("\0") if entry]
 
 
 def check_update(answers: dict[str, Any]) -> dict[str, Any]:
@@ -212,6 +224,7 @@ class Outcome:
         new: The version after.
         pins: What was decided about actions, in words.
         conflicts: What is left to decide, in words, by file.
+        changed: Files that are not as they were.
         kept: Files that you have changed and the template no longer has.
         removed: Files that went with the template or with an answer.
         notes: What was done besides, and what was not, in words.
@@ -222,6 +235,7 @@ class Outcome:
     new: str
     pins: list[str] = field(default_factory=list)
     conflicts: dict[str, list[str]] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -246,6 +260,7 @@ def update(options: argparse.Namespace) -> Outcome:
         outcome.notes.append(f"`{path}` is left as you have it: only text is merged.")
     for path in unmerged():
         resolve_pins(path, outcome)
+    outcome.changed = changed_files()
     if not outcome.conflicts:
         finish(outcome, hooks=options.hooks)
     else:
@@ -258,6 +273,8 @@ def update(options: argparse.Namespace) -> Outcome:
 
 def render(answers: dict[str, Any], folder: Path) -> None:
     """Render the version that the project has, with the project's answers."""
+    import yaml
+
     given = {key: value for key, value in answers.items() if not key.startswith("_")}
     file = folder.with_suffix(".yml")
     file.write_text(yaml.safe_dump(given), encoding="utf-8")
@@ -381,6 +398,8 @@ def pins_of(text: str) -> dict[str, set[str]]:
 
 def version_of(pin: str) -> Version | None:
     """Give the version that a pin's comment says; None where it says none."""
+    from packaging.version import InvalidVersion, Version
+
     try:
         return Version(pin.partition("#")[2].strip())
     except InvalidVersion:
@@ -529,11 +548,229 @@ def summary(outcome: Outcome) -> str:
         "Kept, since you have changed them, though the template no longer has them "
         "(delete what you do not want)": [f"`{path}`" for path in outcome.kept],
         "Removed, unchanged as they were": [f"`{path}`" for path in outcome.removed],
+        "Changed": [f"`{path}`" for path in outcome.changed],
     }
     for title, entries in sections.items():
         if entries:
             lines += [f"{title}:", "", *(f"- {entry}" for entry in entries), ""]
     return "\n".join([*lines, *outcome.notes]).rstrip() + "\n"
+
+
+# ---- A proposal ---------------------------------------------------------------------
+
+# The branch of the pull request, and the label of the issue.
+PROPOSAL = "template-update"
+CONFLICT_LABEL = "template-conflict"
+# Who commits, and who writes with a workflow's own token.
+BOT = "github-actions[bot]"
+BOT_ADDRESS = f"41898282+{BOT}@users.noreply.github.com"
+SAVED = "refs/template-update"
+NO_DRAFTS = "Draft pull requests are not supported"
+# The token stays out of the command line and of git's settings.
+CREDENTIALS = ("credential.helper=", "credential.helper=!gh auth git-credential")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An update that was saved.
+
+    Attributes:
+        version: The template's version that it brings.
+        conflicts: Whether conflicts are left.
+        summary: What it did, in Markdown.
+    """
+
+    version: str
+    conflicts: bool
+    summary: str
+
+    @property
+    def title(self) -> str:
+        """Give the title of its pull request or issue, which tells it from the last one."""
+        return f"Update the pipeline template to {self.version}"
+
+
+def save(outcome: Outcome, folder: Path) -> None:
+    """Save an update in a folder: a commit, and what a proposal says of it."""
+    proposal = Proposal(outcome.new, bool(outcome.conflicts), summary(outcome))
+    folder.mkdir(parents=True, exist_ok=True)
+    git("add", "--all")
+    tree = git("write-tree").strip()
+    who = ("-c", f"user.name={BOT}", "-c", f"user.email={BOT_ADDRESS}")
+    commit = git(*who, "commit-tree", tree, "-p", "HEAD", "-m", proposal.title)
+    git("update-ref", SAVED, commit.strip())
+    git("bundle", "create", "--quiet", str(folder / "commit.bundle"), SAVED, "^HEAD")
+    git("update-ref", "-d", SAVED)
+    (folder / "proposal.json").write_text(json.dumps(asdict(proposal)), "utf-8")
+
+
+def saved(folder: Path) -> Proposal:
+    """Give what was saved in a folder."""
+    try:
+        return Proposal(**json.loads((folder / "proposal.json").read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise Problem(f"{folder} holds no update: make one with --save") from error
+
+
+def variable(name: str) -> str:
+    """Give an environment variable that runners set."""
+    if not (value := os.environ.get(name)):
+        raise Problem(f"{name} is not set: this is for template-update.yml")
+    return value
+
+
+def api(path: str, method: str = "GET", body: dict[str, Any] | None = None) -> Any:
+    """Ask GitHub about the repository, and give its answer; raises Problem when it refuses."""
+    command = ["gh", "api", "--method", method]
+    command += [f"repos/{variable('GITHUB_REPOSITORY')}/{path}"]
+    command += [] if body is None else ["--input", "-"]
+    answer = output_of(command, "" if body is None else json.dumps(body))
+    return json.loads(answer) if answer.strip() else None
+
+
+def newest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Give the open pull request or issue, else the last one; None where there is none."""
+    still_open = [entry for entry in found if entry["state"] == "open"]
+    return next(iter(still_open or found), None)
+
+
+def is_declined(known: dict[str, Any] | None, proposal: Proposal) -> bool:
+    """Tell whether a person has closed this very proposal; says so then."""
+    if not known or known["state"] == "open" or known.get("merged_at"):
+        return False
+    if known["title"] != proposal.title:
+        return False
+    say(
+        f"#{known['number']} is closed: version {proposal.version} is not proposed again. "
+        "Reopen it to have it kept up to date."
+    )
+    return True
+
+
+def tell(folder: Path) -> None:
+    """Keep one issue that says what is new, and how to take it."""
+    proposal = saved(folder)
+    text = (
+        "The template has a newer version. Take it on a branch of its own:\n\n"
+        "    uv run scripts/update_from_template.py\n\n"
+        f"It will say this, of which you can look at all before you commit:\n\n{proposal.summary}"
+    )
+    issues = [
+        issue
+        for issue in api(f"issues?state=all&per_page=100&labels={PROPOSAL}")
+        if "pull_request" not in issue and issue["user"]["login"] == BOT
+    ]
+    known = newest(issues)
+    body = {"title": proposal.title, "body": text}
+    if known and known["state"] == "open":
+        api(f"issues/{known['number']}", "PATCH", body)
+    elif not is_declined(known, proposal):
+        api("issues", "POST", {**body, "labels": [PROPOSAL]})
+
+
+def propose(folder: Path) -> None:
+    """Keep one branch and one pull request with the update."""
+    proposal = saved(folder)
+    owner = variable("GITHUB_REPOSITORY").partition("/")[0]
+    base = variable("GITHUB_REF_NAME")
+    known = newest(api(f"pulls?state=all&base={base}&head={owner}:{PROPOSAL}"))
+    pull = known if known and known["state"] == "open" else None
+    if is_declined(known, proposal):
+        return
+    there = git(
+        *("for-each-ref", "--format=%(objectname)"), f"refs/remotes/origin/{PROPOSAL}"
+    ).strip()
+    committers = git("log", "--format=%ce", f"HEAD..{there or 'HEAD'}").split()
+    # Ours is one commit. A person's own, a change of ours or a merge of main is more.
+    if committers not in ([], [BOT_ADDRESS]):
+        leave(pull, proposal)
+        return
+    git("fetch", "--quiet", str(folder / "commit.bundle"), f"+{SAVED}:{SAVED}")
+    if not is_same(there):
+        push(there)
+    if pull:
+        api(f"pulls/{pull['number']}", "PATCH", texts_of(proposal))
+    else:
+        pull = open_pull(
+            {**texts_of(proposal), "head": PROPOSAL, "base": base}, proposal
+        )
+    mark(pull, conflicts=proposal.conflicts)
+
+
+def leave(pull: dict[str, Any] | None, proposal: Proposal) -> None:
+    """Say, once, that a branch with a person's commits is not brought to a newer version."""
+    text = (
+        f"Version {proposal.version} of the template is out. The branch {PROPOSAL} has commits "
+        "that are not template-update.yml's, and is left as it is: merge it, or delete it, "
+        "and the next run proposes what is new then."
+    )
+    say(text)
+    if pull and pull["title"] != proposal.title:
+        comments = f"issues/{pull['number']}/comments"
+        if all(comment["body"] != text for comment in api(f"{comments}?per_page=100")):
+            api(comments, "POST", {"body": text})
+
+
+def is_same(there: str) -> bool:
+    """Tell whether the branch has the same files on the same commit."""
+    if not there:
+        return False
+    ours, theirs = (
+        git("rev-parse", f"{commit}^{{tree}}", f"{commit}^")
+        for commit in (SAVED, there)
+    )
+    return ours == theirs
+
+
+def push(there: str) -> None:
+    """Push the saved commit; refused where the branch is no longer what was looked at."""
+    settings = [argument for setting in CREDENTIALS for argument in ("-c", setting)]
+    lease = f"--force-with-lease=refs/heads/{PROPOSAL}:{there}"
+    git(*settings, "push", "--quiet", lease, "origin", f"{SAVED}:refs/heads/{PROPOSAL}")
+
+
+def texts_of(proposal: Proposal) -> dict[str, str]:
+    """Give title and text of the pull request."""
+    note = (
+        "`template-update.yml` keeps this up to date as long as nobody else commits to the "
+        "branch. Close it to skip this version."
+    )
+    return {"title": proposal.title, "body": f"{proposal.summary}\n{note}\n"}
+
+
+def open_pull(body: dict[str, Any], proposal: Proposal) -> dict[str, Any]:
+    """Open the pull request; as a draft where conflicts are left, if the repository has drafts."""
+    try:
+        return api("pulls", "POST", {**body, "draft": proposal.conflicts})  # type: ignore[no-any-return]
+    except Problem as problem:
+        if NO_DRAFTS not in str(problem):
+            raise
+    return api("pulls", "POST", body)  # type: ignore[no-any-return]
+
+
+def mark(pull: dict[str, Any], *, conflicts: bool) -> None:
+    """Label a pull request and make it a draft where conflicts are left, and take both back where none is."""
+    labels = f"issues/{pull['number']}/labels"
+    labelled = CONFLICT_LABEL in [label["name"] for label in pull["labels"]]
+    if conflicts and not labelled:
+        if not pull["draft"]:
+            switch_draft(pull, "convertPullRequestToDraft")
+        api(labels, "POST", {"labels": [CONFLICT_LABEL]})
+    if labelled and not conflicts:
+        if pull["draft"]:
+            switch_draft(pull, "markPullRequestReadyForReview")
+        api(f"{labels}/{CONFLICT_LABEL}", "DELETE")
+
+
+def switch_draft(pull: dict[str, Any], mutation: str) -> None:
+    """Make a pull request a draft or ready, which REST cannot; where there are no drafts the label must do."""
+    query = "mutation($id: ID!) { SWITCH(input: {pullRequestId: $id}) { clientMutationId } }"
+    query = query.replace("SWITCH", mutation)
+    fields = ["-f", f"query={query}", "-f", f"id={pull['node_id']}"]
+    done = run(["gh", "api", "graphql", *fields])
+    if done.returncode:
+        reason = last_line(done.stderr)
+        say(f"#{pull['number']} is a draft or not as it was: {mutation}: {reason}")
 
 
 # ---- Command line -----------------------------------------------------------------------
@@ -546,6 +783,15 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--check", action="store_true", help="only say whether something is new"
+    )
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="save the update as a proposal"
+    )
+    parser.add_argument(
+        "--propose", type=Path, metavar="FOLDER", help="keep a pull request with it"
+    )
+    parser.add_argument(
+        "--tell", type=Path, metavar="FOLDER", help="keep an issue that tells of it"
     )
     parser.add_argument(
         "--ask", action="store_true", help="go through the questions again"
@@ -589,7 +835,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.check:
             return check(options)
+        if options.propose or options.tell:
+            propose(options.propose) if options.propose else tell(options.tell)
+            return 0
         outcome = update(options)
+        if options.save:
+            save(outcome, options.save.resolve())
         say(summary(outcome))
     except KeyboardInterrupt:
         print(f"\nEnded. To bring everything back: {RESTORE}", file=sys.stderr)

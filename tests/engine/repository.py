@@ -68,6 +68,21 @@ class Dispatch:
     inputs: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class App:
+    """A GitHub App that is installed here.
+
+    Attributes:
+        client_id: How workflows name it.
+        private_key: What proves that they may, in PEM.
+        permissions: What it was granted.
+    """
+
+    client_id: str
+    private_key: str
+    permissions: dict[str, str]
+
+
 @dataclass
 class Repository:
     """One repository: made from a project, it lives in a folder that nothing else uses.
@@ -79,6 +94,9 @@ class Repository:
         code_scanning: Whether code scanning takes results; by default where the repository is public.
         comments: The comments of each issue and pull request by its number, oldest first.
         issues: The issues, oldest first.
+        pulls: The pull requests that were opened through the API, oldest first.
+        drafts: Whether pull requests can be drafts.
+        app: The GitHub App that is installed; None without one.
         fork: Whether it is a fork of another repository.
         analyses: The categories of the results that code scanning has taken.
         dispatches: Workflows that were started through the API and have not run.
@@ -88,6 +106,7 @@ class Repository:
         cut_off_after: After so many changes through the API the connection is cut, and so is every later one; None
             means never.
         secrets: What `secrets` holds, for events of trusted authors.
+        variables: What `vars` holds.
         broken: Paths below the repository's own that GitHub's API answers with an error, to try what a run makes of it.
         requests: What GitHub's API, the container registry and the indexes were asked: method, path, status.
         indexes: The package indexes by their names; each knows publish.yml as a trusted publisher, from the environment
@@ -101,6 +120,9 @@ class Repository:
     name: str = "sample-project"
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    drafts: bool = True
+    app: App | None = None
     fork: bool = False
     analyses: set[str] = field(default_factory=set)
     dispatches: list[Dispatch] = field(default_factory=list)
@@ -109,6 +131,7 @@ class Repository:
     immutable_releases: bool = True
     cut_off_after: int | None = None
     secrets: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     indexes: dict[str, Index] = field(default_factory=dict)

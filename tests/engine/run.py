@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -20,6 +21,7 @@ from policy import DATA, VERSIONS
 
 from engine import act, containers, network, openapi, registry, under_test
 from engine.actions.catalogue import NETWORK, REAL_ACTIONS, make_folders
+from engine.github import git
 from engine.github.server import HOSTS, GitHub
 from engine.index.identity import Issuer, Run, jobs_with_identity
 from engine.index.server import HOSTS as INDEX_HOSTS
@@ -171,11 +173,13 @@ def run_workflow(
         *make_folders(folder / "actions", INTERFACE, real),
         *([] if real == NETWORK else ["--action-offline-mode"]),
         *secrets(repository, event),
+        *(f"--var={name}={value}" for name, value in repository.variables.items()),
         # Matrices name the system in one of these.
         *(f"--matrix={key}:{system}" for key in ("os", "runner") if system),
     ]
     with ExitStack() as stack:
         applications: dict[str, Any] = dict.fromkeys(HOSTS, github)
+        applications[git.HOST] = git.Git(repository, grants, token)
         if has_images := under_test.uses_docker(involved):
             port = stack.enter_context(containers.registry(repository.images))
             applications[registry.HOST] = Registry(repository, grants, token, port)
@@ -257,7 +261,9 @@ def make_context(
         (folder / name).mkdir()
     repository.caches.mkdir(exist_ok=True)
     (folder / "records.jsonl").touch()
+    app = repository.app
     context: dict[str, Any] = {
+        "app": app and dataclasses.asdict(app),
         "artifacts": str(folder / "artifacts"),
         "attestations": str(repository.attestations),
         "cache": str(cache_folder()),

@@ -6,11 +6,13 @@ can affect; docs/proofs.md is made from it (tests/pipeline/test_red.py says how)
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from engine.repository import Repository
 from made_up import SECRETS
 from meddling import (
@@ -48,6 +50,7 @@ from planting import (
     HIGH,
     MEDIUM,
     MEDIUM_ID,
+    ONE_HOOK,
     OWN_RULE,
     PACKAGE,
     Plant,
@@ -65,12 +68,15 @@ from planting import (
     write,
 )
 from scenarios import (
+    APP_PERMISSIONS,
     IMAGE,
     SHIPPED,
     SMALL,
     SMALL_MCP,
     SMALL_SERVICE,
     Happening,
+    pem,
+    with_app,
     with_change,
     with_template,
 )
@@ -132,8 +138,14 @@ IMAGE_CLEAN = "docker.yml / build / Require that nothing was found"
 PUSH_IMAGE = "docker.yml / build / Push the image by its digest"
 TAG_IMAGE = "docker.yml / merge / Tag the image"
 DOCKER_PASSED = f"docker.yml / passed / {SUM_UP}"
-ASK_TEMPLATE = "template-update.yml / template-update / Ask whether the template has a newer version"
-WRITE_ISSUE = "template-update.yml / template-update / Write or edit the issue"
+ASK_TEMPLATE = (
+    "template-update.yml / update / Ask whether the template has a newer version"
+)
+UPDATE = "template-update.yml / update / Update the project"
+ASK_APP = "template-update.yml / pull-request / Get a token of the GitHub App"
+PROPOSE = "template-update.yml / pull-request / Push the branch and open or edit the pull request"
+CLOSE_ISSUE = "template-update.yml / pull-request / Close the issue that said so before"
+WRITE_ISSUE = "template-update.yml / issue / Open or edit the issue"
 
 MAKE_TAG = "release.yml / tag / Make the tag"
 START_RELEASE = "release.yml / tag / Start the release of the tag"
@@ -313,10 +325,35 @@ def add_secrets(repository: Repository, branch: str) -> None:
     repository.commit(secrets, branch)
 
 
-def no_issue(repository: Repository) -> None:
-    """Have a newer template, and a GitHub that takes no issue."""
+def newer_template(*prepare: Meddle) -> Meddle:
+    """Have a newer template, and something else; what the hooks find is shown elsewhere."""
+    return both(with_template("v1.1.0"), with_change(ONE_HOOK), *prepare)
+
+
+def broken_template(repository: Repository) -> None:
+    """Have a newer template that cannot be rendered."""
+    with_template()(repository)
+    write("template/broken.txt.jinja", "{{ ")(repository.folder / "template")
     with_template("v1.1.0")(repository)
-    api_trouble("/issues")(repository)
+
+
+def other_key(repository: Repository) -> None:
+    """Have a GitHub App whose private key is not the one that the project holds."""
+    with_app(repository)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    repository.secrets["TEMPLATE_UPDATE_PRIVATE_KEY"] = pem(key)
+
+
+def app_without(permission: str) -> Meddle:
+    """Have a GitHub App that lacks a permission."""
+
+    def meddle(repository: Repository) -> None:
+        with_app(repository)
+        assert repository.app
+        held = {k: v for k, v in APP_PERMISSIONS.items() if k != permission}
+        repository.app = dataclasses.replace(repository.app, permissions=held)
+
+    return meddle
 
 
 # The log names the file of each kind; the hook for private keys knows one kind alone.
@@ -883,17 +920,52 @@ DEFECTS = [
     defect(
         "the template cannot be reached",
         {ASK_TEMPLATE},
-        "fatal|not found|does not exist",
+        "does not say its versions",
         write(
             ".copier-answers.yml", "_commit: v1.0.0\n_src_path: git+file:///nowhere\n"
         ),
         gates=False,
     ),
     defect(
+        "the newer version of the template cannot be rendered",
+        {UPDATE},
+        "copier could not update from",
+        prepare=broken_template,
+        gates=False,
+    ),
+    defect(
         "GitHub takes no issue",
         {WRITE_ISSUE},
         "HTTP 500",
-        prepare=no_issue,
+        prepare=newer_template(api_trouble("/issues")),
+        gates=False,
+    ),
+    defect(
+        "the private key is not the GitHub App's",
+        {ASK_APP},
+        "JSON web token could not be decoded",
+        prepare=newer_template(other_key),
+        gates=False,
+    ),
+    defect(
+        "the GitHub App may not change workflows",
+        {ASK_APP},
+        "not granted to this installation",
+        prepare=newer_template(app_without("workflows")),
+        gates=False,
+    ),
+    defect(
+        "GitHub takes no pull request",
+        {PROPOSE},
+        "HTTP 500",
+        prepare=newer_template(with_app, api_trouble("/pulls")),
+        gates=False,
+    ),
+    defect(
+        "GitHub does not give the issues",
+        {CLOSE_ISSUE},
+        "HTTP 500",
+        prepare=newer_template(with_app, api_trouble("/issues")),
         gates=False,
     ),
     # ossf-scorecard.yml

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from engine.repository import DEPENDABOT, FORK, Event, Repository
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from engine.repository import DEPENDABOT, FORK, App, Event, Repository
 from engine.result import SKIPPED, SUCCESS
 from harness import run, tool
 from meddling import both, empty_tokens, give_token, published, started, trial
@@ -361,21 +366,65 @@ hashlib.md5(b"planted")  # noqa: S324  # nosemgrep: weak-digest
 '''
 
 
-def with_template(newest: str) -> Callable[[Repository], None]:
-    """Let the project come from version 1.0.0 of a template whose newest is this."""
+ANSWERS = "{{ _copier_answers|to_nice_yaml -}}\n"
+# What a GitHub App needs to propose an update.
+APP_PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "workflows"), "write")
+
+
+@functools.cache
+def private_key() -> str:
+    """Give the private key of the GitHub App, in PEM."""
+    return pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+
+
+def pem(key: rsa.RSAPrivateKey) -> str:
+    """Write a private key as GitHub gives it out."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def with_app(repository: Repository) -> None:
+    """Install a GitHub App, and let the project know of it."""
+    key = private_key()
+    repository.app = App("Iv1.sample", key, APP_PERMISSIONS)
+    repository.variables["TEMPLATE_UPDATE_CLIENT_ID"] = "Iv1.sample"
+    repository.secrets["TEMPLATE_UPDATE_PRIVATE_KEY"] = key
+
+
+def with_template(*versions: str) -> Callable[[Repository], None]:
+    """Let the project come from version 1.0.0 of a small template that has these versions, too.
+
+    Done once more, it gives the same template more versions.
+    """
 
     def prepare(repository: Repository) -> None:
         template = repository.folder / "template"
-        write("copier.yml", "_subdirectory: template\n")(template)
         git = tool("git")
-        run([git, "init", "-q", str(template)])
-        for version in dict.fromkeys(["v1.0.0", newest]):
-            write("template/version.txt", version)(template)
+        if not template.exists():
+            write("copier.yml", "_subdirectory: template\n")(template)
+            write("template/.copier-answers.yml.jinja", ANSWERS)(template)
+            run([git, "init", "-q", str(template)])
+        known = run([git, "tag"], cwd=template).stdout.split()
+        for version in ("v1.0.0", *versions):
+            if version in known:
+                continue
+            write("template/version.txt", f"{version}\n")(template)
+            write(f"template/new-in-{version}.txt", "New.\n")(template)
             run([git, "add", "--all"], cwd=template)
             run([git, "commit", "-q", "-m", version], cwd=template)
             run([git, "tag", version], cwd=template)
-        answers = f"_commit: v1.0.0\n_src_path: git+{template.as_uri()}\n"
-        repository.commit(write(".copier-answers.yml", answers), "main")
+        if not known:
+            source = f"git+{template.as_uri()}"
+            copy = [sys.executable, "-m", "copier", "copy", "--quiet", "--overwrite"]
+            copy += ["--vcs-ref=v1.0.0", source, "."]
+
+            def edit(work: Path) -> None:
+                run(copy, cwd=work)
+
+            repository.commit(edit, "main")
 
     return prepare
 
@@ -539,19 +588,33 @@ OTHERS = [
     ),
 ]
 
+PROPOSED: dict[str, Any] = {"artifacts": {"template-update": 7}}
 UPDATES = [
     simple(
         "template-update.yml",
-        "a newer version",
+        "a newer version, without a GitHub App",
         at("0 5 * * 1"),
         prepare=with_template("v1.1.0"),
+        skipped_jobs=frozenset({"pull-request"}),
+        **PROPOSED,
+    ),
+    simple(
+        "template-update.yml",
+        "a newer version, with a GitHub App",
+        at("0 5 * * 1"),
+        prepare=both(with_template("v1.1.0"), with_app),
+        skipped_jobs=frozenset({"issue"}),
+        **PROPOSED,
     ),
     simple(
         "template-update.yml",
         "no newer version",
         by_hand,
-        prepare=with_template("v1.0.0"),
-        skipped_steps=frozenset({"template-update / Write or edit the issue"}),
+        prepare=both(with_template(), with_app),
+        skipped_jobs=frozenset({"pull-request", "issue"}),
+        skipped_steps=frozenset(
+            {"update / Update the project", "update / Keep the update"}
+        ),
     ),
 ]
 

@@ -23,7 +23,8 @@ on:
         default: testpypi
 jobs: {}
 """
-WRITES = {"contents": "write", "actions": "write"}
+WRITES = {"contents": "write", "actions": "write", "pull-requests": "write"}
+CHANGE = {"title": "Change", "head": "change", "base": "main"}
 JOB = "secret@Sample@job"
 BASE = "/repos/octo/sample-project"
 DISPATCH = "/actions/workflows/sample.yml/dispatches"
@@ -45,6 +46,8 @@ def here(tmp_path: Path) -> Repository:
     ):
         run([git, *command], cwd=project)
     made = Repository(tmp_path / "github", project)
+    made.commit(None, "change")
+    made.ask("branch", "same", "main")
     for tag, draft in (("v1.0.0", False), ("v1.1.0", True)):
         made.tag(tag)
         number = 1 + len(made.releases)
@@ -126,6 +129,13 @@ def ask(
             "Reference already exists",
         ),
         ("GET", "/git/ref/tags/v9", None, 404, "Not Found"),
+        ("GET", "/pulls?head=change", None, 422, "form of owner:branch"),
+        ("POST", "/pulls", CHANGE | {"head": "none"}, 422, "none is no branch"),
+        ("POST", "/pulls", CHANGE | {"base": "none"}, 422, "none is no branch"),
+        ("POST", "/pulls", CHANGE | {"head": "same"}, 422, "No commits between"),
+        ("PATCH", "/pulls/9", {"title": "Other"}, 404, "Not Found"),
+        ("POST", "/issues/9/labels", {"labels": ["red"]}, 404, "Not Found"),
+        ("DELETE", "/issues/9/labels/red", None, 404, "Not Found"),
     ],
 )
 def test_what_github_refuses_is_refused(
@@ -169,6 +179,11 @@ def test_a_dispatch_has_the_defaults_of_its_inputs(here: Repository) -> None:
         ("POST", "/releases", {"tag_name": "v3", "draft": True}, True),
         ("PATCH", "/releases/2", {"body": ""}, True),
         ("POST", DISPATCH, {"ref": "main"}, True),
+        ("GET", "/pulls", None, False),
+        ("POST", "/pulls", CHANGE, True),
+        ("PATCH", "/pulls/1", {"title": "Other"}, True),
+        ("POST", "/issues/1/labels", {"labels": ["red"]}, True),
+        ("DELETE", "/issues/1/labels/red", None, True),
     ],
 )
 def test_a_missing_grant_is_a_403(
@@ -182,6 +197,51 @@ def test_a_missing_grant_is_a_403(
     here.private = private
     status = ask(here, method, path, body, held={}).status_code
     assert (status == 403) == (private or needs_in_public)
+
+
+def test_two_branches_have_one_open_pull_request(here: Repository) -> None:
+    statuses = [ask(here, "POST", "/pulls", CHANGE).status_code for _ in range(2)]
+    assert statuses == [201, 422]
+    assert ask(here, "PATCH", "/pulls/1", {"state": "closed"}).status_code == 200
+    assert ask(here, "POST", "/pulls", CHANGE).status_code == 201
+    listed = ask(here, "GET", "/pulls?state=all&head=octo:change&base=main").json
+    assert [pull["number"] for pull in listed or []] == [2, 1]
+    assert ask(here, "GET", "/pulls?head=octo:other").json == []
+
+
+def test_drafts_are_there_or_not(here: Repository) -> None:
+    here.drafts = False
+    answer = ask(here, "POST", "/pulls", CHANGE | {"draft": True})
+    assert (answer.status_code, "not supported" in answer.text) == (422, True)
+    assert ask(here, "POST", "/pulls", CHANGE).status_code == 201
+    switch = "mutation($id: ID!) { convertPullRequestToDraft(input: {pullRequestId: $id}) { clientMutationId } }"
+    query = {"query": switch, "variables": {"id": "PR_1"}}
+    assert "not supported" in query_github(here, query)
+    here.drafts = True
+    assert "errors" not in query_github(here, query)
+    assert here.pulls[0]["draft"]
+    query["variables"] = {"id": "PR_9"}
+    assert "Could not resolve to a node" in query_github(here, query)
+    assert "not accessible" in query_github(here, query, held={})
+
+
+def query_github(here: Repository, query: Any, *, held: dict[str, str] = WRITES) -> str:
+    """Send a query or a mutation; gives the answer."""
+    github = GitHub(here, {("Sample", "job"): held}, "secret")
+    headers = {"Authorization": f"token {JOB}"}
+    url = "https://api.github.com"
+    return Client(github).post("/graphql", url, json=query, headers=headers).text
+
+
+def test_a_label_is_put_on_once_and_taken_off_once(here: Repository) -> None:
+    ask(here, "POST", "/pulls", CHANGE)
+    for _ in range(2):
+        assert ask(here, "POST", "/issues/1/labels", {"labels": ["red"]}).json
+    assert [label["name"] for label in here.pulls[0]["labels"]] == ["red"]
+    statuses = [
+        ask(here, "DELETE", "/issues/1/labels/red").status_code for _ in range(2)
+    ]
+    assert statuses == [200, 404]
 
 
 def test_drafts_are_for_those_who_may_write(here: Repository) -> None:

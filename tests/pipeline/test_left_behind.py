@@ -6,10 +6,10 @@ from defects import CONFIGURATION
 from engine.fixtures import Execute, MakeRepository
 from engine.github.bodies import account, comment
 from engine.repository import FORK
-from engine.result import SUCCESS, Result
+from engine.result import Result
 from harness import cache_folder
-from planting import PACKAGE, append, replace
-from scenarios import SMALL, code, with_template
+from planting import ONE_HOOK, PACKAGE, append, replace
+from scenarios import SMALL, code, with_app, with_template
 
 
 def test_coverage_comment_is_edited(
@@ -37,18 +37,19 @@ def test_coverage_comment_is_edited(
     assert len(set(said)) == 3
 
 
-def test_template_s_issue_is_edited(
+def test_template_s_issue_becomes_a_pull_request(
     repository: MakeRepository, execute: Execute
 ) -> None:
-    """One issue says which version is the newest, however often the workflow runs."""
+    """With a GitHub App, the issue of before is closed."""
     here = repository(**SMALL)
-    for newest in ("v1.1.0", "v1.2.0"):
-        shutil.rmtree(here.folder / "template", ignore_errors=True)
-        with_template(newest)(here)
+    with_template("v1.1.0")(here)
+    here.commit(ONE_HOOK, "main")
+    for prepare in (lambda _: None, with_app):
+        prepare(here)
         result = execute(here, "template-update.yml", here.scheduled("0 5 * * 1"))
-        assert set(result.results.values()) == {SUCCESS}, result.failures
-    (issue,) = here.issues
-    assert "1.2.0" in issue["body"]
+        assert result.red == set(), result.failures
+    assert [issue["state"] for issue in here.issues] == ["closed"]
+    assert [pull["state"] for pull in here.pulls] == ["open"]
 
 
 def test_hooks_are_cached(repository: MakeRepository, execute: Execute) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -17,11 +18,15 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
 from engine.actions import __main__, uv
 from engine.actions.catalogue import STAND_INS, make_folders
 from engine.actions.stand_in import CONTEXT, Failure, StandIn, input_variable
+from engine.repository import App
+from engine.under_test import permissions_of
 from harness import ROOT, run, tool
 from policy import ACTIONS, DATA
+from scenarios import pem
 
 pytestmark = [
     pytest.mark.quick,
@@ -1489,3 +1494,65 @@ def test_the_stand_in_for_metadata_refuses_variables(
 ) -> None:
     job.variables[name] = value
     job.refuses(METADATA, f"does not know .*{why}")
+
+
+# ---- actions/create-github-app-token ---------------------------------------------------------------------------------
+
+APP_TOKEN = "actions/create-github-app-token"  # noqa: S105
+KEYS = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in "12"]
+OURS, OTHER = map(pem, KEYS)
+
+
+@pytest.fixture
+def with_installed_app(job: Job) -> Job:
+    """Give a job in whose repository a GitHub App is installed."""
+    permissions = {"contents": "write", "pull-requests": "read"}
+    app = App("Iv1.sample", OURS, permissions)
+    job.changed["app"] = dataclasses.asdict(app)
+    job.variables |= {"ENGINE_SECRET": "made-up"}
+    return job
+
+
+@pytest.mark.parametrize(
+    ("asked", "held"),
+    [
+        ({}, {"contents": "write", "pull-requests": "read"}),
+        ({"permission_contents": "read"}, {"contents": "read"}),
+    ],
+)
+def test_an_app_s_token_may_do_what_is_asked_for(
+    with_installed_app: Job, asked: Inputs, held: dict[str, str]
+) -> None:
+    used = with_installed_app.use(
+        APP_TOKEN, client_id="Iv1.sample", private_key=OURS, **asked
+    )
+    token = used.outputs["token"]
+    assert permissions_of(token, "made-up", {}) == held
+    assert permissions_of(token, "other", {}) is None
+    assert f"::add-mask::{token}" in used.said
+
+
+@pytest.mark.parametrize(
+    ("why", "inputs"),
+    [
+        ("'client-id' input must be set", {"client_id": ""}),
+        ("Integration not found", {"client_id": "Iv1.other"}),
+        ("could not be decoded", {"private_key": OTHER}),
+        ("could not be decoded", {"private_key": "no key"}),
+        ("not granted to this installation", {"permission_workflows": "write"}),
+        ("not granted to this installation", {"permission_pull-requests": "write"}),
+        ("does not know owner", {"owner": "octo"}),
+    ],
+)
+def test_an_app_s_token_is_refused(
+    with_installed_app: Job, why: str, inputs: Inputs
+) -> None:
+    right = {"client_id": "Iv1.sample", "private_key": OURS}
+    with_installed_app.refuses(APP_TOKEN, why, **{**right, **inputs})
+
+
+def test_without_an_app_there_is_no_token(with_installed_app: Job) -> None:
+    with_installed_app.changed["app"] = None
+    with_installed_app.refuses(
+        APP_TOKEN, "Integration not found", client_id="Iv1.sample", private_key=OURS
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.actions import (
+    app_token,
     artifacts,
     buildx,
     cache,
@@ -37,6 +38,7 @@ STAND_INS = {
     "actions/cache": Phases(cache.restore, cache.save_afterwards),
     "actions/cache/restore": Phases(cache.restore),
     "actions/cache/save": Phases(cache.save),
+    "actions/create-github-app-token": Phases(app_token.create),
     "actions/checkout": Phases(checkout.checkout),
     "actions/download-artifact": Phases(artifacts.download),
     "actions/upload-artifact": Phases(artifacts.upload),

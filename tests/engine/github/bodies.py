@@ -7,7 +7,7 @@ from typing import Any
 from policy import Workflow
 
 from engine import openapi
-from engine.repository import OWNER
+from engine.repository import OWNER, Repository
 
 NOW = "2026-11-24T00:00:00Z"
 API = "https://api.github.com"
@@ -144,6 +144,91 @@ def issue(full_name: str, number: int, title: str, text: str | None) -> dict[str
         "closed_at": None,
         "created_at": NOW,
         "updated_at": NOW,
+    }
+
+
+def label(full_name: str, name: str) -> dict[str, Any]:
+    """Give a label that was made by being put on something."""
+    return {
+        "id": 1,
+        "node_id": "L",
+        "url": f"{API}/repos/{full_name}/labels/{name}",
+        "name": name,
+        "description": "",
+        "color": "ededed",
+        "default": False,
+    }
+
+
+# What only the answer about one pull request says.
+FULL_PULL: dict[str, Any] = {
+    "additions": 1,
+    "changed_files": 1,
+    "comments": 0,
+    "commits": 1,
+    "deletions": 0,
+    "mergeable": None,
+    "mergeable_state": "unknown",
+    "merged": False,
+    "maintainer_can_modify": False,
+    "merged_by": None,
+    "review_comments": 0,
+}
+
+
+def pull(
+    here: Repository, number: int, asked: dict[str, Any], author: str
+) -> dict[str, Any]:
+    """Give an open pull request between two branches of a repository."""
+    web, address = f"{WEB}/{here.full_name}", f"{API}/repos/{here.full_name}"
+    itself = f"{address}/pulls/{number}"
+    about = full_repository(here.full_name, private=here.private, fork=here.fork)
+
+    def side(branch: str) -> dict[str, Any]:
+        return {
+            "label": f"{OWNER}:{branch}",
+            "ref": branch,
+            "repo": about,
+            "sha": here.ask("rev-parse", f"refs/heads/{branch}"),
+            "user": account(OWNER, "Organization"),
+        }
+
+    links = {
+        "self": itself,
+        "html": f"{web}/pull/{number}",
+        "issue": f"{address}/issues/{number}",
+        "comments": f"{address}/issues/{number}/comments",
+        "commits": f"{itself}/commits",
+        "review_comments": f"{itself}/comments",
+        "review_comment": f"{itself}/comments{{/number}}",
+        "statuses": f"{address}/statuses/HEAD",
+    }
+    return {
+        "id": number,
+        "node_id": f"PR_{number}",
+        "number": number,
+        "url": itself,
+        "diff_url": f"{links['html']}.diff",
+        "patch_url": f"{links['html']}.patch",
+        **{f"{name}_url": link for name, link in links.items() if name != "self"},
+        "_links": {name: {"href": link} for name, link in links.items()},
+        "state": "open",
+        "locked": False,
+        "title": asked["title"],
+        "body": asked.get("body"),
+        "user": account(author, "Bot"),
+        "labels": [],
+        "assignee": None,
+        "milestone": None,
+        "draft": asked.get("draft", False),
+        "head": side(asked["head"]),
+        "base": side(asked["base"]),
+        "author_association": "CONTRIBUTOR",
+        "auto_merge": None,
+        "merge_commit_sha": None,
+        **dict.fromkeys(("closed_at", "merged_at")),
+        **dict.fromkeys(("created_at", "updated_at"), NOW),
+        **FULL_PULL,
     }
 
 

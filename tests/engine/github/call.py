@@ -8,6 +8,8 @@ from typing import Any
 from policy import LEVELS
 from werkzeug.wrappers import Request
 
+from engine.under_test import is_app_token
+
 JSON = "application/json"
 
 
@@ -31,6 +33,12 @@ class Call:
     def body(self) -> Any:
         """What was sent: parsed where it is JSON."""
         return body_of(self.request)
+
+    @property
+    def author(self) -> str:
+        """Who asks."""
+        asks = self.request.headers.get("Authorization", "")
+        return "update-app[bot]" if is_app_token(asks) else "github-actions[bot]"
 
     def require(self, *names: str, level: str) -> None:
         """Refuse where none of the permissions is held at that level."""

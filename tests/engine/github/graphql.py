@@ -8,7 +8,8 @@ from typing import Any
 from graphql import GraphQLSchema, build_schema, graphql_sync
 
 from engine import openapi
-from engine.github.call import Call
+from engine.github import pulls
+from engine.github.call import Call, Refusal
 from engine.repository import OWNER, Repository
 
 PATH = "/graphql"
@@ -54,13 +55,31 @@ def answer(here: Repository, call: Call) -> Any:
         ours = f"{owner}/{name}".lower() == here.full_name.lower()
         return ABOUT | {"name": here.name, "release": release} if ours else None
 
+    def to_draft(_: Any, input: dict[str, Any]) -> Any:
+        return pulls.switch_draft(here, call, input["pullRequestId"], draft=True)
+
+    def to_ready(_: Any, input: dict[str, Any]) -> Any:
+        return pulls.switch_draft(here, call, input["pullRequestId"], draft=False)
+
     body = call.body
     done = graphql_sync(
         schema(),
         body["query"],
-        root_value={"repository": repository},
+        root_value={
+            "repository": repository,
+            "convertPullRequestToDraft": to_draft,
+            "markPullRequestReadyForReview": to_ready,
+        },
         variable_values=body.get("variables"),
     )
+    refused = [
+        error.original_error
+        for error in done.errors or []
+        if isinstance(error.original_error, Refusal)
+    ]
+    if refused:
+        # With status 200, unlike REST.
+        return {"data": None, "errors": [{"message": str(r)} for r in refused]}
     if done.errors:
         raise openapi.Contradiction(f"{body['query']}: {done.errors}")
     return {"data": done.data}

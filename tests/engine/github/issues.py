@@ -55,11 +55,20 @@ def edit_comment(here: Repository, call: Call, comment: int) -> Any:
 
 
 def list_issues(here: Repository, call: Call) -> Any:
-    """Give the issues; the open ones unless others are asked for."""
+    """Give the issues, newest first; the open ones unless others are asked for."""
     if here.private:
         call.require("issues", level="read")
-    state = call.request.args.get("state", "open")
-    return [i for i in here.issues if state in ("all", i["state"])]
+    asked = call.request.args
+    state, labels = (
+        asked.get("state", "open"),
+        set(filter(None, asked.get("labels", "").split(","))),
+    )
+    return [
+        issue
+        for issue in reversed(here.issues)
+        if state in ("all", issue["state"])
+        and labels <= {label["name"] for label in issue["labels"]}
+    ]
 
 
 def add_issue(here: Repository, call: Call) -> Any:
@@ -69,6 +78,9 @@ def add_issue(here: Repository, call: Call) -> Any:
     issue = bodies.issue(
         here.full_name, number, call.body["title"], call.body.get("body")
     )
+    issue["labels"] = [
+        bodies.label(here.full_name, name) for name in call.body.get("labels", [])
+    ]
     here.issues.append(issue)
     return issue
 

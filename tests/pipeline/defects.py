@@ -138,10 +138,8 @@ IMAGE_CLEAN = "docker.yml / build / Require that nothing was found"
 PUSH_IMAGE = "docker.yml / build / Push the image by its digest"
 TAG_IMAGE = "docker.yml / merge / Tag the image"
 DOCKER_PASSED = f"docker.yml / passed / {SUM_UP}"
-ASK_TEMPLATE = (
-    "template-update.yml / update / Ask whether the template has a newer version"
-)
-UPDATE = "template-update.yml / update / Update the project"
+ASK_TEMPLATE = "template-update.yml / template-update / Ask whether the template has a newer version"
+UPDATE = "template-update.yml / template-update / Update the project"
 ASK_APP = "template-update.yml / pull-request / Get a token of the GitHub App"
 PROPOSE = "template-update.yml / pull-request / Push the branch and open or edit the pull request"
 CLOSE_ISSUE = "template-update.yml / pull-request / Close the issue that said so before"

@@ -613,7 +613,10 @@ UPDATES = [
         prepare=both(with_template(), with_app),
         skipped_jobs=frozenset({"pull-request", "issue"}),
         skipped_steps=frozenset(
-            {"update / Update the project", "update / Keep the update"}
+            {
+                "template-update / Update the project",
+                "template-update / Keep the update",
+            }
         ),
     ),
 ]

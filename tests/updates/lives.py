@@ -174,6 +174,17 @@ OWN_JOB = """\
         run: echo ours
 
 """
+# As a project's own hooks want it.
+OWN_WORKFLOW = f"""\
+name: Ours
+on: push
+permissions: {{}}
+concurrency:
+  group: ours
+  cancel-in-progress: false
+jobs:
+{OWN_JOB.rstrip()}
+"""
 
 
 def with_job(workflow: str) -> Life:
@@ -327,9 +338,9 @@ LASTING = [
     edit(
         "a workflow",
         "of their own",
-        write(path_of("ours"), f"name: Ours\non: push\njobs:\n{OWN_JOB}"),
+        write(path_of("ours"), OWN_WORKFLOW),
         path_of("ours"),
-        OWN_JOB,
+        OWN_WORKFLOW,
     ),
     *(rewritten(name) for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import itertools
 import json
 import re
 import shutil
@@ -19,6 +20,9 @@ import hypothesis
 import pytest
 import yaml
 from copier._cli import CopierApp
+from engine import under_test
+from engine.fixtures import Execute
+from engine.repository import Repository
 from filelock import FileLock
 from harness import copy_template, keep, load_script, run, tool
 from histories import make_template, releases, sources_of
@@ -484,3 +488,61 @@ def test_a_step_stays_in_its_job_where_jobs_look_alike(
     for workflow in WORKFLOWS:
         jobs_there = steps_of((folder / path_of(workflow)).read_text("utf-8"))
         assert jobs_there["improvement"][-1] == "Improve 8"
+
+
+# A project of each kind, from each release; in them all that people do that runs nothing made up.
+PIPELINES = list(zip(RELEASES, itertools.cycle(["library", "service", "mcp"])))
+PIPELINES += [(RELEASES[0], "service")]
+
+
+# No push to main starts them.
+NOT_STARTED = {path_of(name) for name in ("publish", "release", "template-update")}
+
+
+def lived_in(number: int) -> list[Life]:
+    """Give what is done in a project, each in files of its own: a step in each second workflow, a job in the others."""
+    lasting = [life for life in LASTING if not life.files & NOT_STARTED]
+    steps = [life for life in lasting if life.name.endswith(", between")]
+    jobs = [life for life in lasting if life.kind == "a job"]
+    start = number % 2
+    rest = ("a workflow", "a hook", "a file extended")
+    return [
+        *steps[start::2],
+        *jobs[1 - start :: 2],
+        *(life for life in lasting if life.kind in rest),
+        *(life for life in LIVES if life.id == "a dependency: of dev"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(len(PIPELINES)))
+def test_the_pipeline_is_green_afterwards(
+    project: Callable[[str, Mapping[str, Any]], Path],
+    script: ModuleType,
+    execute: Execute,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    """What a push to main starts, with what people have added to it; the update has run the hooks.
+
+    An image is built for every platform or not at all: that takes longer than all else, and is shown elsewhere.
+    """
+    old, kind = PIPELINES[number]
+    folder = project(old, ON | {"kind": kind, "python_versions": ["3.12"]})
+    run([tool("uv"), "lock", "-q"], cwd=folder)
+    commit(folder, "Lock")
+    checks = [life.live(folder) for life in lived_in(number)]
+    run([tool("uv"), "lock", "-q"], cwd=folder)
+    commit(folder, "Live")
+    monkeypatch.chdir(folder)
+    assert script.main([]) == 0, capsys.readouterr().out
+    commit(folder, "Update")
+    assert [lost for check in checks for lost in check(folder)] == []
+    here = Repository(tmp_path / "github", folder)
+    event = here.push()
+    started = under_test.started_by(under_test.load(folder), event)
+    assert {"tests.yml", "build.yml", "pre-commit.yml", "ours.yml"} <= set(started)
+    for workflow in set(started) - {"docker.yml"}:
+        result = execute(here, workflow, event, system="ubuntu-latest")
+        assert result.red == set(), result.failures

@@ -116,6 +116,7 @@ def change(project: Path, file: str, old: str, new: str) -> None:
 # ---- What it does ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 def test_what_is_new_arrives_and_is_told(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +136,7 @@ def test_what_is_new_arrives_and_is_told(
     assert git(project, "status", "--porcelain") == ""
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("mine", "expected"),
     [(f"{MINE} # v7.1.0", f"{ITS} # v7.2.0"), (f"{MINE} # v8.0.0", f"{MINE} # v8.0.0")],
@@ -157,6 +159,7 @@ def test_a_pin_that_both_sides_moved_is_the_newer(
     assert git(project, "ls-files", "--unmerged") == ""
 
 
+@pytest.mark.core
 def test_another_conflict_is_left_and_told(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,6 +271,7 @@ def test_a_given_version_is_taken(project: Path, script: ModuleType) -> None:
     assert "_commit: v1.0.0" in (project / ".copier-answers.yml").read_text("utf-8")
 
 
+@pytest.mark.core
 def test_an_answer_can_change_without_an_update(
     project: Path, script: ModuleType
 ) -> None:
@@ -299,6 +303,7 @@ def test_questions_are_asked_again_on_request(
 # ---- Check -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 def test_check_says_whether_something_is_new(
     project: Path,
     script: ModuleType,
@@ -426,6 +431,7 @@ def test_a_folder_inside_the_project_is_the_wrong_place(
     assert f"start this in {project}" in capsys.readouterr().err
 
 
+@pytest.mark.core
 def test_an_update_that_fails_says_how_to_go_back(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -302,7 +302,33 @@ def check_update(
     return folder
 
 
-@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.id)
+# A few of each sort, which the oldest Copier updates as well.
+CORE = {
+    "a step: tests, between",
+    "a pin: up",
+    "a pin: to a fork",
+    "a setting: threshold",
+    "a file deleted: .editorconfig",
+    "a renamed file changed: docs/setup.md",
+    "an answer changed: docker on",
+    "an answer changed: pypi off",
+    "a changed file's answer switched off: codecov, codecov.yml",
+}
+
+
+def test_the_core_is_there() -> None:
+    assert {life.id for life in LIVES} >= CORE
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        pytest.param(
+            life, id=life.id, marks=[pytest.mark.core] if life.id in CORE else []
+        )
+        for life in LIVES
+    ],
+)
 def test_a_life_is_kept(
     script: ModuleType,
     project: Callable[[str, Mapping[str, Any]], Path],

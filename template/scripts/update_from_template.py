@@ -238,9 +238,14 @@ def update(options: argparse.Namespace) -> Outcome:
         before = Path(folder) / "before"
         render(answers, before)
         others = changed_and_no_text(before)
-        run_copier(answers, options)
-        outcome = Outcome(old, read_answers()["_commit"])
+        ignored = ignored_files()
+        run_copier(answers, options, ignored)
+        answers = read_answers()
+        outcome = Outcome(old, answers["_commit"])
         keep_changed_files(before, outcome)
+        if ignored:
+            render(answers, Path(folder) / "after")
+            tell_ignored(ignored, Path(folder) / "after", outcome)
     for path, content in others.items():
         Path(path).write_bytes(content)
         outcome.notes.append(f"`{path}` is left as you have it: only text is merged.")
@@ -277,13 +282,16 @@ def render(answers: dict[str, Any], folder: Path) -> None:
         )
 
 
-def run_copier(answers: dict[str, Any], options: argparse.Namespace) -> None:
-    """Run `copier update`; by default it asks nothing."""
+def run_copier(
+    answers: dict[str, Any], options: argparse.Namespace, ignored: Sequence[str] = ()
+) -> None:
+    """Run `copier update`, which leaves ignored files alone; by default it asks nothing."""
     command = copier(
         *("update", "--conflict=inline", f"--context-lines={CONTEXT_LINES}"),
         *([] if options.ask else ["--defaults", "--quiet"]),
         *([f"--vcs-ref={options.version}"] if options.version else []),
         *(f"--data={answer}" for answer in options.data),
+        *(f"--skip={pattern_of(path)}" for path in ignored),
     )
     if options.ask:
         status, said = subprocess.run(command, check=False).returncode, ""
@@ -300,6 +308,37 @@ def run_copier(answers: dict[str, Any], options: argparse.Namespace) -> None:
 def read(path: str) -> str:
     """Read a file of the project."""
     return text_of(Path(path).read_bytes())
+
+
+def ignored_files() -> list[str]:
+    """Give what git ignores here and could not bring back; of a folder that it ignores whole the name with a /."""
+    names = git(
+        *("ls-files", "--others", "--ignored", "--exclude-standard"),
+        *("--directory", "-z"),
+    )
+    return [name for name in names.split("\0") if name not in ("", ANSWERS)]
+
+
+def pattern_of(path: str) -> str:
+    """Give the pattern that matches a path alone, whatever git's patterns and Copier's templates read in its signs."""
+    return "/" + re.sub(r"[*?\[\\ ]", r"\\\g<0>", path).replace("{", "[{]")
+
+
+def tell_ignored(ignored: list[str], after: Path, outcome: Outcome) -> None:
+    """Say which ignored files are not what the template has under their names."""
+    for rendered in sorted(after.rglob("*")):
+        path = rendered.relative_to(after).as_posix()
+        folders = {f"{parent.as_posix()}/" for parent in Path(path).parents}
+        if (
+            not {path, *folders}.isdisjoint(ignored)
+            and rendered.is_file()
+            and Path(path).is_file()
+            and rendered.read_bytes() != Path(path).read_bytes()
+        ):
+            outcome.notes.append(
+                f"`{path}` is left as you have it: git ignores it, so nothing could "
+                "bring it back. The template has another file of that name."
+            )
 
 
 def changed_and_no_text(before: Path) -> dict[str, bytes]:

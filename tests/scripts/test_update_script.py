@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from harness import load_script, run, tool
+from jinja2.sandbox import SandboxedEnvironment
+from pathspec import GitIgnoreSpec
 
 SCRIPT = Path(__file__).parents[2] / "template/scripts/update_from_template.py"
 OLD, MINE, ITS = "a" * 40, "b" * 40, "c" * 40
@@ -42,6 +44,8 @@ NEXT: dict[str, tuple[str, str] | None] = {
     "template/ci.yml": (f"{OLD} # v7.0.1", f"{ITS} # v7.2.0"),
     "template/old.txt": None,
 }
+# What it adds.
+ADDED = {"template/new/notes.txt": "Its notes.\n", "template/new/more.txt": "More.\n"}
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -72,6 +76,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             text = (folder / name).read_text("utf-8")
             (folder / name).write_text(text.replace(*change), "utf-8")
+    for name, text in ADDED.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
     commit(folder, "Two", "v2.0.0")
     return folder
 
@@ -130,7 +137,8 @@ def test_what_is_new_arrives_and_is_told(
     assert "The hooks are green." in said
     assert ITS in (project / "ci.yml").read_text("utf-8")
     staged = git(project, "diff", "--cached", "--name-only").split()
-    assert staged == [".copier-answers.yml", "ci.yml", "old.txt"]
+    new = ["new/more.txt", "new/notes.txt"]
+    assert staged == [".copier-answers.yml", "ci.yml", *new, "old.txt"]
     commit(project, "Update")
     assert script.main([]) == 0
     assert git(project, "status", "--porcelain") == ""
@@ -218,6 +226,56 @@ def test_what_is_no_text_is_left_alone(
     assert "`extra.txt` is left as you have it" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ignore", ["notes.txt", "new/", "/new/*.txt"])
+def test_what_git_ignores_is_left_alone(
+    project: Path,
+    script: ModuleType,
+    ignore: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing could bring it back where the template has a file of that name now, so it is not written over."""
+    (project / ".gitignore").write_text(f"{ignore}\n", "utf-8")
+    commit(project, "Ignore")
+    (project / "new").mkdir()
+    (project / "new/notes.txt").write_text("Ours.\n", "utf-8")
+    assert script.main([]) == 0
+    assert (project / "new/notes.txt").read_text("utf-8") == "Ours.\n"
+    assert (project / "new/more.txt").read_text("utf-8") == "More.\n"
+    said = capsys.readouterr().out
+    assert said.count("git ignores it") == 1
+    assert "`new/notes.txt` is left as you have it: git ignores it" in said
+
+
+def test_a_file_that_git_was_told_to_ignore_later_is_left_alone(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The template has rendered it once, and git no longer knows it."""
+    (project / ".gitignore").write_text("ci.yml\n", "utf-8")
+    git(project, "rm", "-q", "--cached", "ci.yml")
+    commit(project, "Ignore")
+    (project / "ci.yml").write_text("Ours.\n", "utf-8")
+    assert script.main([]) == 0
+    assert (project / "ci.yml").read_text("utf-8") == "Ours.\n"
+    assert "`ci.yml` is left as you have it: git ignores it" in capsys.readouterr().out
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    "name",
+    ["a.txt", "a b ", "#a", "!a", "a*", "a?", "[a]", "a\\", "{{ a }}", "{% a", "a/"],
+)
+def test_a_name_is_a_pattern_of_itself_alone(script: ModuleType, name: str) -> None:
+    """Also with signs that mean something to git, and to Copier, which renders it."""
+    given = script.pattern_of(name)
+    assert SandboxedEnvironment().from_string(given).render() == given
+    found = GitIgnoreSpec.from_lines([given])
+    if name.endswith("/"):
+        assert found.match_file(f"{name}b") and not found.match_file(f"b/{name}b")
+    else:
+        assert found.match_file(name)
+        assert not any(found.match_file(f) for f in (f"b/{name}", f"{name}b", "ab"))
+
+
 def test_settings_of_the_user_change_nothing(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,10 +286,10 @@ def test_settings_of_the_user_change_nothing(
     add_file(project)
     assert script.main([]) == 2
     assert (
-        "commit or stash what you have changed first: new.txt"
+        "commit or stash what you have changed first: ours.txt"
         in capsys.readouterr().err
     )
-    (project / "new.txt").unlink()
+    (project / "ours.txt").unlink()
     assert script.main([]) == 0
     assert (project / "extra.txt").read_text("utf-8") == "Ours.  \n"
 
@@ -354,7 +412,7 @@ def make_dirty(project: Path) -> None:
 
 def add_file(project: Path) -> None:
     """Leave a file that git does not know."""
-    (project / "new.txt").write_text("Ours.\n", "utf-8")
+    (project / "ours.txt").write_text("Ours.\n", "utf-8")
 
 
 def no_repository(project: Path) -> None:
@@ -382,7 +440,7 @@ def write_answers(text: str) -> Callable[[Path], None]:
     ("meddle", "says"),
     [
         (make_dirty, "commit or stash what you have changed first: ci.yml"),
-        (add_file, "commit or stash what you have changed first: new.txt"),
+        (add_file, "commit or stash what you have changed first: ours.txt"),
         (no_repository, "this is no git repository"),
         (no_answers, ".copier-answers.yml is missing"),
         (write_answers("_src_path: [\n"), ".copier-answers.yml cannot be read"),

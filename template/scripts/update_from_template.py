@@ -46,10 +46,11 @@ PIN = re.compile(
     r"(?P<use>\buses:\s*(?P<action>[\w.-]+/[\w./-]+)@)"
     r"(?P<pin>[0-9a-f]{40}(?:[ \t]+#[ \t]*v?\d\S*)?)"
 )
-CONFLICT = re.compile(
-    r"^<<<<<<< .*\n(?P<ours>(?:.*\n)*?)"
-    r"(?:\|\|\|\|\|\|\| .*\n(?:.*\n)*?)?=======\n(?P<theirs>(?:.*\n)*?)>>>>>>> .*$",
-    re.M,
+BEGIN, ORIGIN, MIDDLE, END = (
+    f"<<<<<<< {OURS}",
+    f"||||||| {BASE}",
+    "=======",
+    f">>>>>>> {THEIRS}",
 )
 
 
@@ -399,15 +400,15 @@ def stages(path: str) -> list[str] | None:
 def resolve_pins(path: str, outcome: Outcome) -> None:
     """Decide the conflicts of a file that are about a pin alone; list the others."""
     if versions := stages(path):
-        raised, decided = raise_pins(*versions)
+        versions, decided = raise_pins(*versions)
         if decided:
-            clean = merge(path, raised)
+            clean = merge(path, versions)
             outcome.pins += [f"`{path}`: {text}" for text in decided]
             if clean:
                 # It is no longer in conflict.
                 git("reset", "--quiet", "--", path)
     if path in unmerged():
-        outcome.conflicts[path] = describe(read(path))
+        outcome.conflicts[path] = describe(read(path), versions)
 
 
 def pins_of(text: str) -> dict[str, set[str]]:
@@ -484,19 +485,64 @@ def merge(path: str, versions: list[str]) -> bool:
     return done.returncode == 0
 
 
-def describe(text: str) -> list[str]:
-    """Give the conflicts of a file: the line, what you have and what the template has."""
-    found = []
-    for match in CONFLICT.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        sides = [shorten(match[side]) for side in ("ours", "theirs")]
-        found.append(f"line {line}: you have {sides[0]}; the template has {sides[1]}")
+def describe(text: str, versions: list[str] | None) -> list[str]:
+    """Give the conflicts of a file: the line, what you have and what the template has.
+
+    Args:
+        text: The file with its marks.
+        versions: What was merged, where that is known: base, yours and the template's.
+    """
+    found, start = [], None
+    lines = lines_of(text)
+    for number, line in enumerate(lines):
+        if line == BEGIN:
+            start = number
+        elif line == END and start is not None:
+            if sides := sides_of(lines[start + 1 : number], versions):
+                mine, its = map(shorten, sides)
+                found.append(
+                    f"line {start + 1}: you have {mine}; the template has {its}"
+                )
+            start = None
     return found or ["both sides added or changed it whole"]
 
 
-def shorten(lines: str) -> str:
+def lines_of(text: str) -> list[str]:
+    """Give a text's lines, whichever their ends are."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def sides_of(
+    block: list[str], versions: list[str] | None
+) -> tuple[list[str], list[str]] | None:
+    """Part what stands in a conflict; None where nothing parts it.
+
+    What parts it may underline a heading as well: the sides are those that the versions have.
+    """
+    found = []
+    for place, line in enumerate(block):
+        if line == MIDDLE:
+            mine, its = block[:place], block[place + 1 :]
+            if ORIGIN in mine:
+                mine = mine[: mine.index(ORIGIN)]
+            found.append((mine, its))
+    if versions:
+        wholes = [lines_of(text) for text in versions[1:]]
+        for sides in found:
+            if all(map(contains, wholes, sides)):
+                return sides
+    return found[0] if found else None
+
+
+def contains(whole: list[str], part: list[str]) -> bool:
+    """Tell whether lines stand in a text one after the other."""
+    places = range(len(whole) - len(part) + 1)
+    return any(whole[place : place + len(part)] == part for place in places)
+
+
+def shorten(lines: list[str]) -> str:
     """Give the beginning of some lines, fit for a list."""
-    shown = [" ".join(line.split()) for line in lines.splitlines() if line.strip()]
+    shown = [" ".join(line.split()) for line in lines if line.strip()]
     if not shown:
         return "nothing"
     more = f" and {len(shown) - 2} more lines" if len(shown) > 2 else ""

@@ -212,6 +212,25 @@ def test_an_answer_takes_only_what_nobody_has_changed(
     assert "extra: false" in (project / ".copier-answers.yml").read_text("utf-8")
 
 
+@pytest.mark.core
+def test_a_file_that_both_sides_added_shows_both(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "new").mkdir()
+    (project / "new/notes.txt").write_text("Ours.\n", "utf-8")
+    commit(project, "Add")
+    assert script.main([]) == 1
+    assert (project / "new/notes.txt").read_text("utf-8") == (
+        "<<<<<<< before updating\nOurs.\n=======\nIts notes.\n>>>>>>> after updating\n"
+    )
+    assert git(project, "diff", "--name-only", "--diff-filter=U") == "new/notes.txt\n"
+    said = capsys.readouterr().out
+    assert (
+        "- `new/notes.txt`, line 1: you have `Ours.`; the template has `Its notes.`"
+        in said
+    )
+
+
 @pytest.mark.parametrize("content", [b"Caf\xe9.\n", b"Ours.\0\n"])
 def test_what_is_no_text_is_left_alone(
     project: Path,
@@ -693,3 +712,94 @@ def test_a_pin_is_raised_in_all_three(script: ModuleType) -> None:
     raised, decided = script.raise_pins(*sides)
     assert len(set(raised)) == 1
     assert decided == ["a/b/c is 1.2.0: you had 1.1.0, the template 1.2.0"]
+
+
+# ---- What is said of a conflict --------------------------------------------------------------------------------------
+
+# Base, ours and theirs, and what is said of the conflicts.
+CONFLICTS = {
+    "two of them": (
+        "a\n1\n2\n3\n4\nb\n",
+        "ours a\n1\n2\n3\n4\nours b\n",
+        "its a\n1\n2\n3\n4\n",
+        [
+            "you have `ours a`; the template has `its a`",
+            "you have `ours b`; the template has nothing",
+        ],
+    ),
+    "lines that end as on Windows": (
+        "1\r\n2\r\n3\r\n",
+        "1\r\nours\r\n3\r\n",
+        "1\r\nits\r\n3\r\n",
+        ["you have `ours`; the template has `its`"],
+    ),
+    "no line break at the end": (
+        "1\n2",
+        "1\nours",
+        "1\nits",
+        ["you have `ours`; the template has `its`"],
+    ),
+    "a heading that is underlined on both sides": (
+        "Title\n",
+        "Ours\n=======\nOur text.\n",
+        "Its\n=======\nIts text.\n",
+        [
+            "you have `Ours ⏎ =======` and 1 more lines; "
+            "the template has `Its ⏎ =======` and 1 more lines"
+        ],
+    ),
+    "a heading that is underlined on one side": (
+        "Title\n\nText.\n",
+        "Ours\n=======\n\nText.\n",
+        "Its\n\nText.\n",
+        ["you have `Ours ⏎ =======`; the template has `Its`"],
+    ),
+    "a heading that is underlined on the other side": (
+        "Title\n\nText.\n",
+        "Ours\n\nText.\n",
+        "Its\n=======\n\nText.\n",
+        ["you have `Ours`; the template has `Its ⏎ =======`"],
+    ),
+    "longer rules and other marks": (
+        "Title\n",
+        "Ours\n========\n<<<<<<<< no mark\n",
+        "Its\n========\n>>>>>>> no mark\n",
+        [
+            "you have `Ours ⏎ ========` and 1 more lines; "
+            "the template has `Its ⏎ ========` and 1 more lines"
+        ],
+    ),
+}
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("style", ["merge", "diff3", "zdiff3"])
+@pytest.mark.parametrize("name", CONFLICTS)
+def test_conflicts_are_told_as_git_shows_them(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    style: str,
+) -> None:
+    """By the line of the file, whatever style of marks the user has chosen."""
+    *sides, said = CONFLICTS[name]
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f"[merge]\n\tconflictStyle = {style}\n", "utf-8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    file = tmp_path / "file"
+    assert not script.merge(str(file), sides)
+    told = script.describe(script.read(str(file)), sides)
+    assert [text.partition(": ")[2] for text in told] == said
+    lines = file.read_bytes().splitlines()
+    for text in told:
+        line = int(text.partition(":")[0].removeprefix("line "))
+        assert lines[line - 1] == b"<<<<<<< before updating"
+
+
+@pytest.mark.quick
+def test_a_file_without_a_mark_was_changed_whole(script: ModuleType) -> None:
+    """For example one that is no text."""
+    said = ["both sides added or changed it whole"]
+    assert script.describe("", None) == said
+    assert script.describe("<<<<<<< before updating\n=======\n", None) == said

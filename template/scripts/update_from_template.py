@@ -33,7 +33,8 @@ import yaml
 from packaging.version import InvalidVersion, Version
 
 ANSWERS = ".copier-answers.yml"
-RESTORE = "git reset --hard --quiet && git clean -d --force --quiet"
+# Two commands: what would join them is not the same in every shell.
+RESTORE = "    git reset --hard --quiet\n    git clean -d --force --quiet"
 # What copier writes at a conflict, and git at one that is merged again here.
 OURS, BASE, THEIRS = "before updating", "last update", "after updating"
 # All of the file: with fewer lines around a change git takes the nearest place that looks alike, which may be in another
@@ -233,7 +234,8 @@ def update(options: argparse.Namespace) -> Outcome:
     """Update the project; every conflict that is left is marked in its file."""
     require_clean_repository()
     answers = read_answers()
-    print(f"To bring everything back as it was, at any time: {RESTORE}", flush=True)
+    back = f"To bring everything back as it was, at any time:\n\n{RESTORE}\n"
+    print(back, flush=True)
     old = answers["_commit"]
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder) / "before"
@@ -256,8 +258,8 @@ def update(options: argparse.Namespace) -> Outcome:
         finish(outcome, hooks=options.hooks)
     else:
         outcome.notes.append(
-            "Neither the lock nor the hooks were run: decide the conflicts first, then "
-            "`uv lock && git add --all && uv run pre-commit run --all-files`."
+            "Neither the lock nor the hooks were run: decide the conflicts first, then run "
+            "`uv lock`, `git add --all` and `uv run pre-commit run --all-files`."
         )
     return outcome
 
@@ -302,7 +304,7 @@ def run_copier(
     if status:
         raise Problem(
             f"copier could not update from {answers['_src_path']}: {said} "
-            f"If files are changed now: {RESTORE}"
+            f"If files are changed now:\n\n{RESTORE}\n"
         )
 
 
@@ -677,7 +679,7 @@ def main(arguments: list[str] | None = None) -> int:
         outcome = update(options)
         say(summary(outcome))
     except KeyboardInterrupt:
-        print(f"\nEnded. To bring everything back: {RESTORE}", file=sys.stderr)
+        print(f"\nEnded. To bring everything back:\n\n{RESTORE}\n", file=sys.stderr)
         return 2
     except (Problem, OSError) as problem:
         print(f"update_from_template.py: {problem}", file=sys.stderr)

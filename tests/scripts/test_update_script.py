@@ -1,5 +1,6 @@
 """scripts/update_from_template.py of a rendered project: what it decides, what it refuses, and that all can be brought back."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     commit(folder, "Two", "v2.0.0")
+    # No version: what is rendered last cannot be.
+    (folder / "template/zz.txt.jinja").write_text("{{ nothing.there }}\n", "utf-8")
+    commit(folder, "Broken")
+    git(folder, "tag", "broken")
+    git(folder, "reset", "-q", "--hard", "v2.0.0")
     return folder
 
 
@@ -130,7 +136,7 @@ def test_what_is_new_arrives_and_is_told(
     assert script.main([]) == 0
     said = capsys.readouterr().out
     assert said.startswith(
-        f"To bring everything back as it was, at any time: {script.RESTORE}\n"
+        f"To bring everything back as it was, at any time:\n\n{script.RESTORE}\n\n"
     )
     assert "Template: v1.0.0 → v2.0.0" in said
     assert "Removed, unchanged as they were:\n\n- `old.txt`" in said
@@ -340,7 +346,8 @@ def test_an_interruption_says_how_to_go_back(
 
     answer_uv(script, monkeypatch, interrupt)
     assert script.main([]) == 2
-    assert f"To bring everything back: {script.RESTORE}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"To bring everything back:\n\n{script.RESTORE}\n" in said
 
 
 def test_a_given_version_is_taken(project: Path, script: ModuleType) -> None:
@@ -512,11 +519,59 @@ def test_a_folder_inside_the_project_is_the_wrong_place(
 def test_an_update_that_fails_says_how_to_go_back(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Copier refuses an answer; what it had done until then can be undone by the command."""
+    """Copier finds no such version."""
     assert script.main(["--version", "v9"]) == 2
     said = capsys.readouterr().err
     assert "copier could not update from" in said
-    assert script.RESTORE in said
+    assert f"If files are changed now:\n\n{script.RESTORE}\n" in said
+    assert git(project, "status", "--porcelain") == ""
+    bring_back(project, said)
+
+
+def bring_back(project: Path, said: str) -> None:
+    """Run the commands that were printed, each by itself, as any shell does."""
+    commands = re.findall(r"^    (git .*)$", said, re.M)
+    assert len(commands) == 2
+    for command in commands:
+        # Nothing in it means something else in some shell.
+        assert re.fullmatch(r"[a-z -]+", command)
+        run(command.split(), cwd=project)
+
+
+def test_an_update_that_fails_halfway_can_be_brought_back(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files are changed, added and deleted when the template turns out to be broken."""
+    change(project, "ci.yml", "echo second", "echo ours")
+    assert script.main(["--version", "broken"]) == 2
+    said = capsys.readouterr().err
+    assert "copier could not update from" in said
+    changed = git(project, "status", "--porcelain").splitlines()
+    assert " M ci.yml" in changed
+    assert "?? new/" in changed
+    bring_back(project, said)
+    assert git(project, "status", "--porcelain") == ""
+    assert "echo ours" in (project / "ci.yml").read_text("utf-8")
+    assert not (project / "new").exists()
+
+
+def test_conflicts_can_be_brought_back(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also those that the index holds, and files that are new."""
+    change(project, "ci.yml", f"{OLD} # v7.0.1", f"{MINE} # v7.1.0-rc")
+    change(project, "old.txt", "Old.", "Ours.")
+    (project / "new").mkdir()
+    (project / "new/notes.txt").write_text("Ours.\n", "utf-8")
+    commit(project, "Add")
+    assert script.main([]) == 1
+    assert "?? new/more.txt" in git(project, "status", "--porcelain")
+    assert git(project, "ls-files", "--unmerged") != ""
+    bring_back(project, capsys.readouterr().out)
+    assert git(project, "status", "--porcelain") == ""
+    assert MINE in (project / "ci.yml").read_text("utf-8")
+    assert (project / "new/notes.txt").read_text("utf-8") == "Ours.\n"
+    assert not (project / "new/more.txt").exists()
 
 
 # ---- Ended at any point ----------------------------------------------------------------------------------------------
@@ -525,7 +580,7 @@ def test_an_update_that_fails_says_how_to_go_back(
 def test_what_was_interrupted_can_be_brought_back(
     project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ended behind each command that it starts; one command brings all back."""
+    """Ended behind each command that it starts; the two commands that it prints bring all back."""
     change(project, "ci.yml", f"{OLD} # v7.0.1", f"{MINE} # v7.1.0")
     change(project, "old.txt", "Old.", "Ours.")
     head = git(project, "rev-parse", "HEAD")
@@ -547,13 +602,12 @@ def test_what_was_interrupted_can_be_brought_back(
     assert script.main([]) == 0
     points = calls
     assert points > 10
-    restore = ["bash", "-c", script.RESTORE]
-    run(restore, cwd=project)
+    bring_back(project, script.RESTORE)
     for stop in range(1, points):
         calls = 0
         with pytest.raises(Killed):
             script.main([])
-        run(restore, cwd=project)
+        bring_back(project, script.RESTORE)
         assert git(project, "status", "--porcelain") == "", f"point {stop}"
         assert git(project, "rev-parse", "HEAD") == head
     calls, stop = 0, 0

@@ -237,7 +237,7 @@ def check_new_lines(file: Path, old: Path, new: Path) -> None:
 
 
 # How many conflicts one of these may leave, where both sides have changed the same lines; all others leave none.
-MOST = {"a step": 1, "a job": 1, "a pin": 3}
+MOST = {"a step": 1, "a job": 1, "a pin": 3, "a file of the same name": 1}
 
 
 def check_update(
@@ -309,6 +309,7 @@ CORE = {
     "a pin: to a fork",
     "a setting: threshold",
     "a file deleted: .editorconfig",
+    "a file of the same name: docs/improvements.md",
     "a renamed file changed: docs/setup.md",
     "an answer changed: docker on",
     "an answer changed: pypi off",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import itertools
 import json
 import re
 import shutil
@@ -340,12 +341,23 @@ def test_a_life_is_kept(
     check_update(script, project, rendered, (life,))
 
 
+# What these do to a file leaves no room there for another edit; two pins are in the same lines.
+SHARED = ("a step", "a job", "a pin", "a setting", "a dependency", "a hook")
+
+
+def agree(first: Life, second: Life) -> bool:
+    """Tell whether two lives can be lived at once: in files of their own, or in one in which both find their place."""
+    if not first.files & second.files:
+        return True
+    kinds = {first.kind, second.kind}
+    return kinds <= set(SHARED) and kinds != {"a pin"}
+
+
 def fits(chosen: list[Life]) -> bool:
-    """Tell whether several lives can be lived at once: in files of their own, in a project that has them all."""
-    files = [file for life in chosen for file in life.files]
+    """Tell whether several lives can be lived at once, in a project that has them all."""
     questions = [name for life in chosen for name in life.answers]
     return (
-        len(set(files)) == len(files)
+        all(agree(*pair) for pair in itertools.combinations(chosen, 2))
         and len(set(questions)) == len(questions)
         and len({life.on for life in chosen}) == 1
         # What an answer takes away is not lived in here.
@@ -354,24 +366,51 @@ def fits(chosen: list[Life]) -> bool:
 
 
 COMBINATIONS = 50
+# Files that several lives are in.
+CROWDED = sorted(
+    file
+    for file, count in Counter(file for life in LIVES for file in life.files).items()
+    if count > 1
+)
+
+
+def several(
+    lives: list[Life], least: int, most: int
+) -> strategies.SearchStrategy[list[Life]]:
+    """Draw some of several lives, none twice."""
+    one = strategies.sampled_from(lives)
+    return strategies.lists(one, min_size=least, max_size=most, unique_by=id)
 
 
 @functools.cache
 def combinations() -> list[tuple[Life, ...]]:
     """Give some lives at once, many times: drawn by hypothesis, always the same (see the profile in conftest.py)."""
     found: list[tuple[Life, ...]] = []
+    anywhere = several(LIVES, 3, 7)
+    # Drawn from all, hardly any two would be in one file.
+    in_one_file = strategies.sampled_from(CROWDED).flatmap(
+        lambda file: several([life for life in LIVES if file in life.files], 2, 4)
+    )
 
     @hypothesis.settings(max_examples=COMBINATIONS, database=None, derandomize=True)
-    @hypothesis.given(
-        strategies.lists(
-            strategies.sampled_from(LIVES), min_size=3, max_size=7, unique_by=id
-        ).filter(fits)
-    )
+    @hypothesis.given((anywhere | in_one_file).filter(fits))
     def draw(lives: list[Life]) -> None:
         found.append(tuple(lives))
 
     draw()
     return found
+
+
+def test_some_lives_are_in_one_file() -> None:
+    """In many of the combinations, and of each kind that shares a file with others."""
+    drawn = [
+        {first.kind, second.kind}
+        for lives in combinations()
+        for first, second in itertools.combinations(lives, 2)
+        if first.files & second.files
+    ]
+    assert len(drawn) > COMBINATIONS
+    assert set().union(*drawn) == set(SHARED)
 
 
 @pytest.mark.parametrize("number", range(COMBINATIONS))

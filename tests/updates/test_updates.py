@@ -24,7 +24,7 @@ from filelock import FileLock
 from harness import copy_template, keep, load_script, run, tool
 from histories import make_template, releases, sources_of
 from hypothesis import strategies
-from improvement import JOB_TEXT, change, improve
+from improvement import JOB_TEXT, NEW_TEST, RETIRED_TEST, change, improve
 from lives import (
     FOLDER,
     LASTING,
@@ -177,6 +177,16 @@ def conflicts(folder: Path) -> dict[str, list[str]]:
     return found
 
 
+def seed_code(folder: Path) -> dict[str, bytes]:
+    """Give the code that a project began with, as it is now."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in ("src", "tests")
+        for path in (folder / part).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+
 def count(found: Mapping[str, list[str]]) -> int:
     """Count conflicts."""
     return sum(map(len, found.values()))
@@ -255,6 +265,7 @@ def check_update(
     folder = project(old, base)
     checks = [life.live(folder) for life in lives]
     commit(folder, "Live")
+    seed = seed_code(folder)
     plain = folder.with_name(f"{folder.name}-plain")
     shutil.copytree(folder, plain)
     changed = new_answers(lives)
@@ -289,6 +300,7 @@ def check_update(
             )
         )
         assert losses == []
+        assert seed_code(folder) == seed
         was, now = (
             rendered(old, version, base | answers)
             for version, answers in (("v1.0.0", {}), ("v2.0.0", changed))
@@ -301,6 +313,18 @@ def check_update(
             assert git(folder, "status", "--porcelain") == ""
     shutil.rmtree(plain)
     return folder
+
+
+def test_the_improved_release_has_other_seed_code(
+    rendered: Callable[..., Path],
+) -> None:
+    """Every file is another one, one is new and one is gone; so it shows that projects keep theirs."""
+    was, now = (
+        seed_code(rendered("", version, ON)) for version in ("v1.0.0", "v2.0.0")
+    )
+    assert set(now) - set(was) == {NEW_TEST}
+    assert {f"{name}.jinja" for name in set(was) - set(now)} == {RETIRED_TEST}
+    assert not [name for name in set(was) & set(now) if was[name] == now[name]]
 
 
 # A few of each sort, which the oldest Copier updates as well.

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,7 +173,7 @@ print(ascii((*facts, os.umask(0), os.geteuid(), os.environ["USER"], os.environ["
 @linux
 def test_the_surroundings_are_not_the_same(start: Callable[..., str]) -> None:
     """Each differs from the others in all that a program can ask."""
-    asked = [eval(start(each, "-c", ASK)) for each in SURROUNDINGS.values()]  # noqa: S307
+    asked = [literal_eval(start(s, "-c", ASK)) for s in SURROUNDINGS.values()]
     assert [facts[0] for facts in asked] == [
         "2001 Saturday",
         "2026 Per\u015fembe",

@@ -95,9 +95,12 @@ class Answer:
     def message(self) -> str:
         """What GitHub says where it refuses."""
         body = self.body if isinstance(self.body, dict) else {}
-        details = body.get("errors") or []
-        texts = [d if isinstance(d, str) else d.get("message", "") for d in details]
-        return ": ".join(filter(None, [body.get("message"), *texts])) or "nothing more"
+        details = body.get("errors")
+        details = details if isinstance(details, list) else []
+        texts = [d.get("message") if isinstance(d, dict) else str(d) for d in details]
+        return (
+            ": ".join(filter(None, [body.get("message"), *texts])) or "no reason given"
+        )
 
 
 @dataclass
@@ -153,11 +156,10 @@ def gh_api(method: str, path: str, body: Body | None = None) -> Answer:
     if not status:
         raise Problem(no_answer(done.stderr.strip()))
     try:
-        answer = Answer(
-            int(status[1]), json.loads(content) if content.strip() else None
-        )
+        found = json.loads(content or "null")
     except json.JSONDecodeError:
-        answer = Answer(int(status[1]), None)
+        found = None
+    answer = Answer(int(status[1]), found)
     require_sense(answer)
     return answer
 
@@ -194,8 +196,9 @@ def no_rights(message: str) -> str:
     """Say which rights are needed."""
     return (
         f"the account that gh uses may not see or change these settings ({message}). It must "
-        "be an administrator of the repository, and a fine-grained token needs the permission "
-        "Administration. `gh auth status` says which account it is"
+        "be an administrator of the repository; a fine-grained token or an app needs the "
+        "permissions Administration, Actions and Contents. `gh auth status` says which "
+        "account it is"
     )
 
 
@@ -215,11 +218,10 @@ class Repository:
                 f"({answer.message}). Create it and push main to it, or log in as someone "
                 "who may see it: gh auth status"
             )
-        self.about: Body = answer.body
-        self.name: str = self.about["full_name"]
-        self.private: bool = self.about["private"]
-        self.branch: str = self.about["default_branch"]
-        if self.about["archived"]:
+        self.name: str = answer.body["full_name"]
+        self.private: bool = answer.body["private"]
+        self.branch: str = answer.body["default_branch"]
+        if answer.body["archived"]:
             raise Problem(f"{self.name} is archived, and can only be read")
         rights = self.ask("GET", "actions/permissions")
         if rights.status != 200:
@@ -252,13 +254,9 @@ class Repository:
         }
 
     @cached_property
-    def plan_has_rules(self) -> bool:
+    def has_rules(self) -> bool:
         """Whether the plan offers rulesets and environments with rules to this repository."""
-        try:
-            self.rulesets()
-        except Refused:
-            return not self.private
-        return True
+        return not self.private or self.ask("GET", "rulesets").status != 403
 
 
 # ---- What the workflows say -----------------------------------------------------------
@@ -271,19 +269,19 @@ def read_workflows() -> dict[str, Workflow]:
     found = {}
     for path in sorted([*WORKFLOWS.glob("*.yml"), *WORKFLOWS.glob("*.yaml")]):
         try:
-            # Without types, so that `on` is no truth value. This loader makes texts alone.
-            text = path.read_text("utf-8")
-            found[path.name] = yaml.load(text, yaml.BaseLoader)  # noqa: S506
-            events(found[path.name]), found[path.name]["jobs"].items()
-        except (
-            yaml.YAMLError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            LookupError,
-        ) as e:
-            where = " ".join(str(e).split())
-            raise Problem(f"{path} is no workflow that can be read: {where}") from e
+            # This loader makes texts alone, so `on` is no truth value.
+            read = yaml.load(path.read_text("utf-8"), yaml.BaseLoader)  # noqa: S506
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            where = " ".join(str(error).split())
+            raise Problem(f"{path} cannot be read: {where}") from error
+        jobs = read.get("jobs") if isinstance(read, dict) and read.get("on") else None
+        if not isinstance(jobs, dict) or not all(
+            isinstance(j, dict) for j in jobs.values()
+        ):
+            raise Problem(
+                f"{path} is no workflow: `on` and `jobs` are not as they must be"
+            )
+        found[path.name] = read
     return found
 
 
@@ -345,7 +343,7 @@ def environments(workflows: dict[str, Workflow]) -> set[str]:
         for workflow in workflows.values()
         for job in workflow["jobs"].values()
     ]
-    return {e["name"] if isinstance(e, dict) else e for e in named if e}
+    return {str(e.get("name") if isinstance(e, dict) else e) for e in named}
 
 
 # ---- Rulesets -------------------------------------------------------------------------
@@ -365,7 +363,7 @@ def ruleset(
     """
     number = here.rulesets().get(name)
     current = {} if number is None else here.find(f"rulesets/{number}") or {}
-    body = {key: copy.deepcopy(current[key]) for key in KEPT & current.keys()}
+    body = {k: copy.deepcopy(v) for k, v in current.items() if k in KEPT and v}
     changes = [*adapt_refs(body, include), *adapt(body.setdefault("rules", []))]
     if current.get("enforcement") != "active":
         changes.insert(0, "it is not in force" if current else "it is not there")
@@ -397,14 +395,6 @@ def rule(rules: list[Body], wanted: Body) -> tuple[Body, list[str]]:
     return rules[-1], [f"it lacks the rule {wanted['type']}"]
 
 
-def branch_ruleset(
-    here: Repository, setting: Setting, workflows: dict[str, Workflow]
-) -> None:
-    """Compare the ruleset of the default branch."""
-    adapt = partial(branch_rules, workflows)
-    ruleset(here, setting, BRANCH_RULESET, "~DEFAULT_BRANCH", adapt)
-
-
 def branch_rules(workflows: dict[str, Workflow], rules: list[Body]) -> Iterator[str]:
     """Let changes come by pull request alone, with the checks that the workflows report.
 
@@ -434,11 +424,6 @@ def branch_rules(workflows: dict[str, Workflow], rules: list[Body]) -> Iterator[
             yield f"it does not require {name}"
 
 
-def tag_ruleset(here: Repository, setting: Setting) -> None:
-    """Compare the ruleset of version tags."""
-    ruleset(here, setting, TAG_RULESET, "refs/tags/v*", tag_rules)
-
-
 def tag_rules(rules: list[Body]) -> Iterator[str]:
     """Let a version tag be made, and stay as it was made."""
     for kind in ("deletion", "update"):
@@ -459,7 +444,7 @@ def environment(
         name: The environment's.
         wanted: The patterns, each with "branch" or "tag".
     """
-    if not here.plan_has_rules:
+    if not here.has_rules:
         setting.offered = False
         setting.cannot = (
             "in a private repository the plan has no environments with rules. GitHub makes "
@@ -543,13 +528,7 @@ def code_scanning(
     here: Repository, setting: Setting, workflows: dict[str, Workflow]
 ) -> None:
     """Compare whether CodeQL runs: by its default setup, or by a workflow of the project."""
-    uses = [
-        step.get("uses", "")
-        for workflow in workflows.values()
-        for job in workflow["jobs"].values()
-        for step in job.get("steps", [])
-    ]
-    if any(action.startswith("github/codeql-action/analyze@") for action in uses):
+    if any("github/codeql-action/analyze@" in str(w) for w in workflows.values()):
         return
     path = "code-scanning/default-setup"
     if (here.find(path) or {}).get("state") != "configured":
@@ -601,9 +580,13 @@ def looks(
 ) -> Iterator[tuple[str, str, Look]]:
     """Give each setting's name, where it is in the web page, and what compares it."""
     rules, security = "Rules, Rulesets", "Advanced Security"
-    look: Look = partial(branch_ruleset, workflows=workflows)
+    adapt: Adapt = partial(branch_rules, workflows)
+    look: Look = partial(
+        ruleset, name=BRANCH_RULESET, include="~DEFAULT_BRANCH", adapt=adapt
+    )
     yield f"Ruleset {BRANCH_RULESET}", rules, look
-    yield f"Ruleset {TAG_RULESET}", rules, tag_ruleset
+    look = partial(ruleset, name=TAG_RULESET, include="refs/tags/v*", adapt=tag_rules)
+    yield f"Ruleset {TAG_RULESET}", rules, look
     look = partial(switch, path="immutable-releases")
     yield "Immutable releases", "General, Releases", look
     main = (here.branch, "branch")

@@ -117,6 +117,25 @@ class Place:
         return copy.deepcopy(self.now), self.here.immutable_releases
 
 
+def directly(github: GitHub) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Give what stands in the place of gh where the same is asked many times: it asks the fake GitHub itself."""
+    client = Client(github)
+
+    def answer(
+        command: list[str], stdin: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        done = client.open(
+            f"/{command[-1].format(owner='octo', repo='sample-project')}",
+            method=command[command.index("--method") + 1],
+            headers={"Authorization": "token secret@Person@here"},
+            data=stdin,
+        )
+        text = f"HTTP/1.1 {done.status}\n\n{done.text}"
+        return subprocess.CompletedProcess(command, done.status_code >= 400, text, "")
+
+    return answer
+
+
 MakePlace = Callable[..., Place]
 
 
@@ -127,7 +146,10 @@ def place(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[MakePlace]:
-    """Give what makes a project whose repository is new on GitHub, and starts in it."""
+    """Give what makes a project whose repository is new on GitHub, and starts in it.
+
+    It asks GitHub by the real gh, or, where a test needs many answers, without it.
+    """
     with ExitStack() as stack:
 
         def make(
@@ -135,6 +157,7 @@ def place(
             private: bool = False,
             held: dict[str, str] = ADMINISTRATOR,
             remote: str = ADDRESS,
+            real: bool = True,
             **answers: Any,
         ) -> Place:
             project = render(**answers).workable(tmp_path / "project")
@@ -153,6 +176,8 @@ def place(
             for name in ("GITHUB_TOKEN", "GH_HOST", "GH_REPO", "GITHUB_STEP_SUMMARY"):
                 monkeypatch.delenv(name, raising=False)
             monkeypatch.chdir(project)
+            if not real:
+                monkeypatch.setattr(setup, "run", directly(github))
             capsys.readouterr()
             return Place(project, github, capsys)
 
@@ -355,10 +380,16 @@ def test_a_new_repository_is_set(organisation: bool, place: MakePlace) -> None:
         assert project.changes(*arguments) == (0, 0)
         assert set(project.states().values()) == {"already so"}
     assert project.all() == done
+    # What is there is changed by other requests than what is new.
+    project.ruleset(BRANCH)["enforcement"] = "disabled"
+    extra = {"id": 9, "node_id": "X", "name": "main", "type": "branch"}
+    project.now.patterns["pypi"].append(extra)
+    assert project.changes() == (0, 2)
+    assert project.all() == done
 
 
 def test_only_what_the_answers_brought_is_set(place: MakePlace) -> None:
-    project = place(**NOTHING_ON)
+    project = place(real=False, **NOTHING_ON)
     assert project.start() == 0
     assert project.checks().keys() == set(CHECKS) - {"Docker passed"}
     assert project.now.environments == {}
@@ -366,7 +397,7 @@ def test_only_what_the_answers_brought_is_set(place: MakePlace) -> None:
 
 
 def test_an_environment_is_made_where_a_workflow_names_it(place: MakePlace) -> None:
-    project = place(**NOTHING_ON)
+    project = place(real=False, **NOTHING_ON)
     own = project.project / ".github/workflows/own.yml"
     jobs = "{a: {environment: {name: template-update}}, b: {environment: mine}}"
     own.write_text(f"on: push\njobs: {jobs}\n", "utf-8")
@@ -375,7 +406,7 @@ def test_an_environment_is_made_where_a_workflow_names_it(place: MakePlace) -> N
 
 
 def test_an_answer_that_is_turned_off_takes_its_check_along(place: MakePlace) -> None:
-    project = place()
+    project = place(real=False)
     project.start()
     (project.project / ".github/workflows/docker.yml").unlink()
     assert project.start("--check") == 2
@@ -387,7 +418,7 @@ def test_an_answer_that_is_turned_off_takes_its_check_along(place: MakePlace) ->
 def test_a_check_that_cannot_be_required_is_said_and_the_rest_is_done(
     place: MakePlace,
 ) -> None:
-    project = place()
+    project = place(real=False)
     workflow = project.project / ".github/workflows/trivy.yml"
     text = workflow.read_text("utf-8")
     text = text.replace("  pull_request:\n", "  pull_request:\n    paths: [uv.lock]\n")
@@ -401,7 +432,7 @@ def test_a_check_that_cannot_be_required_is_said_and_the_rest_is_done(
 def test_another_default_branch_is_the_one_that_may_use_environments(
     place: MakePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = place()
+    project = place(real=False)
     project.here.ask("branch", "--move", "main", "trunk/x")
     about = bodies.full_repository
     monkeypatch.setattr(
@@ -433,7 +464,7 @@ RULES |= {"Environment pypi", "Environment testpypi"}
 def test_what_a_private_repository_lacks_is_said_and_the_rest_is_done(
     paid: bool, protected: bool, lacks: set[str], organisation: bool, place: MakePlace
 ) -> None:
-    project = place(private=True)
+    project = place(real=False, private=True)
     project.now.organisation, project.now.paid = organisation, paid
     if protected:
         project.now.secret_protection = project.here.code_scanning = True
@@ -527,30 +558,8 @@ def ordered(value: tuple[Settings, bool]) -> Any:
     return kept, immutable
 
 
-def directly(github: GitHub) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Give what stands in the place of gh where the same is asked many times: it asks the fake GitHub itself."""
-    client = Client(github)
-
-    def answer(
-        command: list[str], stdin: str | None
-    ) -> subprocess.CompletedProcess[str]:
-        done = client.open(
-            f"/{command[-1].format(owner='octo', repo='sample-project')}",
-            method=command[command.index("--method") + 1],
-            headers={"Authorization": "token secret@Person@here"},
-            data=stdin,
-        )
-        text = f"HTTP/1.1 {done.status}\n\n{done.text}"
-        return subprocess.CompletedProcess(command, done.status_code >= 400, text, "")
-
-    return answer
-
-
-def test_each_drift_is_found_named_and_mended(
-    place: MakePlace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = place()
-    monkeypatch.setattr(setup, "run", directly(project.github))
+def test_each_drift_is_found_named_and_mended(place: MakePlace) -> None:
+    project = place(real=False)
     project.start()
     right = project.all()
     for name, (drift, says) in DRIFTS.items():
@@ -568,7 +577,7 @@ def test_each_drift_is_found_named_and_mended(
 
 
 def test_what_the_user_has_set_stays(place: MakePlace) -> None:
-    project = place()
+    project = place(real=False)
     project.start()
     branch = project.ruleset(BRANCH)
     actor = {"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}
@@ -611,7 +620,7 @@ def test_what_the_user_has_set_stays(place: MakePlace) -> None:
 def test_reviewers_and_waiting_time_of_an_environment_stay(
     policy_before: Any, place: MakePlace
 ) -> None:
-    project = place()
+    project = place(real=False)
     account = bodies.account("reviewer", "User") | {"id": 77}
     reviewers = {
         "id": 1,
@@ -639,7 +648,7 @@ def test_reviewers_and_waiting_time_of_an_environment_stay(
 def test_a_codeql_workflow_of_ones_own_takes_the_place_of_the_default_setup(
     place: MakePlace,
 ) -> None:
-    project = place()
+    project = place(real=False)
     own = project.project / ".github/workflows/codeql.yml"
     step = f"uses: github/codeql-action/analyze@{'a' * 40}"
     own.write_text(f"on: push\njobs: {{a: {{steps: [{{{step}}}]}}}}\n", "utf-8")
@@ -649,7 +658,7 @@ def test_a_codeql_workflow_of_ones_own_takes_the_place_of_the_default_setup(
 
 
 def test_codeql_is_given_time_to_be_set_up(place: MakePlace) -> None:
-    project = place()
+    project = place(real=False)
     project.now.setups = 1
     assert project.start() == 0
     assert project.states()["CodeQL default setup"] == "changed"
@@ -707,7 +716,7 @@ def test_a_refusal_is_said_and_the_rest_is_done(
     status: int,
     place: MakePlace,
 ) -> None:
-    project = place()
+    project = place(real=False)
     project.now.refusals[request_] = refusal
     assert project.start() == status
     states = project.states()
@@ -723,14 +732,14 @@ def test_a_refusal_is_said_and_the_rest_is_done(
 
 
 def test_what_github_takes_and_does_not_do_is_noticed(place: MakePlace) -> None:
-    project = place()
+    project = place(real=False)
     project.now.ignored.add(("PUT", "/vulnerability-alerts"))
     assert project.start() == 1
     assert "Dependabot alerts: GitHub took it and did not do it" in project.out
 
 
 def test_what_cannot_be_read_is_not_called_drift(place: MakePlace) -> None:
-    project = place()
+    project = place(real=False)
     project.start()
     project.now.refusals["GET", "/immutable-releases"] = (403, "Forbidden")
     assert project.changes("--check") == (1, 0)
@@ -824,8 +833,8 @@ KEPT_OUT: dict[str, tuple[Callable[..., None], dict[str, Any], str]] = {
     "trouble": (broken, {}, "GitHub has trouble (status 500: Server Error)"),
     "unreachable": (unreachable, {}, "GitHub did not answer"),
     "elsewhere": (elsewhere, {}, "there is no .github/workflows: start this where the project begins"),
-    "broken workflow": (no_workflow, {}, "tests.yml is no workflow that can be read"),
-    "empty workflow": (no_jobs, {}, "tests.yml is no workflow that can be read"),
+    "broken workflow": (no_workflow, {}, "tests.yml cannot be read: while parsing"),
+    "empty workflow": (no_jobs, {}, "tests.yml is no workflow: `on` and `jobs`"),
 }  # fmt: skip
 
 
@@ -856,11 +865,11 @@ def test_a_repository_can_be_named(place: MakePlace) -> None:
 def test_rights_that_end_halfway_leave_nothing_that_cannot_be_finished(
     place: MakePlace,
 ) -> None:
-    project = place()
+    project = place(real=False)
     refusal = (403, "Resource not accessible by personal access token")
     project.now.refusals["PUT", "/environments/pypi"] = refusal
     assert project.start() == 2
-    assert "a fine-grained token needs the permission" in project.error
+    assert "a fine-grained token or an app needs" in project.error
     assert project.states()["Immutable releases"] == "changed"
     assert project.states()["Environment pypi"] == "to change"
     project.now.refusals.clear()

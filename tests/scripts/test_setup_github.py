@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import policy
 import pytest
 import scenarios
+import test_documents
 from engine import network, under_test
 from engine.fixtures import require_pythons
 from engine.github import bodies, settings
@@ -894,12 +896,56 @@ def test_the_summary_says_how_each_setting_is(
     assert len(lines) == 2 + len(project.states()) + 1
 
 
-def test_it_starts_as_the_manual_says(place: MakePlace) -> None:
-    """In a process of its own, with what it asks for itself."""
+# ---- What the manual says --------------------------------------------------------------------------------------------
+
+PAGE = "docs/setup.md"
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("name", test_documents.ANSWERS)
+def test_the_manual_names_each_setting_and_its_page(
+    name: str, render: Renderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = render(**test_documents.ANSWERS[name])
+    monkeypatch.chdir(project.path)
+    here = SimpleNamespace(branch="main")
+    looks = setup.looks(here, setup.read_workflows())
+    table = test_documents.rows(project.text(PAGE), "setting")
+    assert [(row[0], row[2]) for row in table] == [look[:2] for look in looks]
+
+
+def typed(project: Place, command: str) -> int:
+    """Type a command, as it stands in the manual, in the project's folder; gives its exit status."""
+    return run(["bash", "-c", command], cwd=project.project, check=False).returncode
+
+
+def test_the_commands_of_the_manual_do_what_it_says(place: MakePlace) -> None:
+    """Each in a process of its own, with what it asks for itself."""
     require_pythons({"python_versions": ["3.12"]})
     project = place()
-    command = ["uv", "run", "scripts/setup_github.py"]
-    for arguments, status in ((["--check"], 2), ([], 0), (["--check"], 0)):
-        done = run([*command, *arguments], cwd=project.project, check=False)
-        assert done.returncode == status, done.stderr
-    assert run([*command, "--help"], cwd=project.project).stdout.startswith("usage:")
+    text = (project.project / PAGE).read_text("utf-8")
+    blocks = [t.content for t in test_documents.tokens(text) if t.type == "fence"]
+    plan, change = blocks[0].splitlines()
+    (check,) = blocks[1].splitlines()
+    shown = {row[3].strip("`") for row in test_documents.rows(text, "setting")}
+    assert (len(blocks), typed(project, plan), project.here.changes) == (2, 0, 0)
+    assert typed(project, check) == 2
+    assert (typed(project, change), project.here.changes) == (0, CHANGES)
+    assert typed(project, check) == 0
+    assert {command: typed(project, command) for command in shown} == dict.fromkeys(
+        shown, 0
+    )
+    assert project.here.changes == CHANGES
+    assert project.github.contradictions == []
+
+
+def test_the_help_says_what_the_exit_status_means(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        setup.main(["--help"])
+    assert ended.value.code == 0
+    assert "2 something differs" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        setup.main(["--check", "--dry-run"])
+    assert ended.value.code == 2

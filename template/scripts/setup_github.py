@@ -619,7 +619,7 @@ def compare(here: Repository, name: str, page: str, look: Look) -> Setting:
 def note_refusal(setting: Setting, message: str) -> None:
     """Note that GitHub refuses a setting, and where to look for what it is about."""
     setting.offered = not NOT_OFFERED.search(message)
-    setting.cannot = f"GitHub says: {message}. See Settings, {setting.page}"
+    setting.cannot = f"GitHub says: {message.rstrip('.')}. See Settings, {setting.page}"
 
 
 def make_so(here: Repository, setting: Setting) -> None:

@@ -191,7 +191,8 @@ CONTRIBUTING.md SECURITY.md docs/pipeline.md docs/releasing.md docs/setup.md doc
 .github/workflows/build.yml .github/workflows/coverage.yml .github/workflows/gitleaks.yml
 .github/workflows/ossf-scorecard.yml .github/workflows/pre-commit.yml .github/workflows/release.yml
 .github/workflows/semgrep.yml .github/workflows/tests.yml .github/workflows/trivy.yml
-scripts/coverage_summary.py scripts/plan.py scripts/release.py scripts/update_from_template.py
+scripts/coverage_summary.py scripts/plan.py scripts/release.py scripts/setup_github.py
+scripts/update_from_template.py
 scripts/verify_production_ready.py
 src/PACKAGE/__init__.py src/PACKAGE/__main__.py src/PACKAGE/py.typed
 """.split()  # noqa: SIM905 (a table is read at one look)

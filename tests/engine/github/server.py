@@ -12,7 +12,15 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from engine import openapi
-from engine.github import actions, attestations, graphql, issues, pulls, releases, settings
+from engine.github import (
+    actions,
+    attestations,
+    graphql,
+    issues,
+    pulls,
+    releases,
+    settings,
+)
 from engine.github.call import JSON, Answered, Call, Refusal, body_of
 from engine.repository import Repository
 from engine.under_test import Grants, permissions_of

@@ -44,11 +44,13 @@ INSTALL = {
     "docker": "apt install docker.io",
     "docker-registry": "apt install docker-registry",
     "dockerd": "apt install docker.io",
+    "faketime": "apt install faketime",
     "flock": "apt install util-linux",
     "gh": "apt install gh",
     "git": "apt install git",
     "hadolint": "uv sync",
     "jq": "apt install jq",
+    "localedef": "apt install locales",
     "node": "apt install nodejs",
     "npm": "apt install npm",
     "root": "only root may start Docker's engine",
@@ -177,14 +179,16 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     check: bool = True,
+    stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command without standard input, its output kept as text; a failure shows that output.
+    """Run a command that nobody answers, its output kept as text; a failure shows that output.
 
     Args:
         command: The command and its arguments.
         cwd: Where it runs; by default here.
         env: Variables beside those of this process.
         check: Whether an exit status other than 0 fails the test.
+        stdin: What it reads.
     """
     # What uv tells about this repository's environment must not reach projects.
     inherited = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
@@ -192,7 +196,7 @@ def run(
         command,
         cwd=cwd,
         env={**inherited, **(env or {})},
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -202,6 +202,7 @@ ELSEWHERE = {
     "report/updates.md": "written by a test run with updates",
     "sbom.cdx.json": "a release's file",
     "provenance.intoto.jsonl": "a release's file",
+    "renovate.json": "written by a team that uses Renovate",
     ".semgrep": "a folder that a team may add",
     ".git": "not in an export",
     "answers.yml": "written by a person who renders many projects",

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 ANSWERS = ".copier-answers.yml"
-RESTORE = "git reset --hard --quiet && git clean -d --force --quiet"
+# Two commands: what would join them is not the same in every shell.
+RESTORE = "    git reset --hard --quiet\n    git clean -d --force --quiet"
 # What copier writes at a conflict, and git at one that is merged again here.
 OURS, BASE, THEIRS = "before updating", "last update", "after updating"
 # All of the file: with fewer lines around a change git takes the nearest place that looks alike, which may be in another
@@ -50,10 +51,11 @@ PIN = re.compile(
     r"(?P<use>\buses:\s*(?P<action>[\w.-]+/[\w./-]+)@)"
     r"(?P<pin>[0-9a-f]{40}(?:[ \t]+#[ \t]*v?\d\S*)?)"
 )
-CONFLICT = re.compile(
-    r"^<<<<<<< .*\n(?P<ours>(?:.*\n)*?)"
-    r"(?:\|\|\|\|\|\|\| .*\n(?:.*\n)*?)?=======\n(?P<theirs>(?:.*\n)*?)>>>>>>> .*$",
-    re.M,
+BEGIN, ORIGIN, MIDDLE, END = (
+    f"<<<<<<< {OURS}",
+    f"||||||| {BASE}",
+    "=======",
+    f">>>>>>> {THEIRS}",
 )
 
 
@@ -246,15 +248,21 @@ def update(options: argparse.Namespace) -> Outcome:
     """Update the project; every conflict that is left is marked in its file."""
     require_clean_repository()
     answers = read_answers()
-    print(f"To bring everything back as it was, at any time: {RESTORE}", flush=True)
+    back = f"To bring everything back as it was, at any time:\n\n{RESTORE}\n"
+    print(back, flush=True)
     old = answers["_commit"]
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder) / "before"
         render(answers, before)
         others = changed_and_no_text(before)
-        run_copier(answers, options)
-        outcome = Outcome(old, read_answers()["_commit"])
+        ignored = ignored_files()
+        run_copier(answers, options, ignored)
+        answers = read_answers()
+        outcome = Outcome(old, answers["_commit"])
         keep_changed_files(before, outcome)
+        if ignored:
+            render(answers, Path(folder) / "after")
+            tell_ignored(ignored, Path(folder) / "after", outcome)
     for path, content in others.items():
         Path(path).write_bytes(content)
         outcome.notes.append(f"`{path}` is left as you have it: only text is merged.")
@@ -265,8 +273,8 @@ def update(options: argparse.Namespace) -> Outcome:
         finish(outcome, hooks=options.hooks)
     else:
         outcome.notes.append(
-            "Neither the lock nor the hooks were run: decide the conflicts first, then "
-            "`uv lock && git add --all && uv run pre-commit run --all-files`."
+            "Neither the lock nor the hooks were run: decide the conflicts first, then run "
+            "`uv lock`, `git add --all` and `uv run pre-commit run --all-files`."
         )
     return outcome
 
@@ -294,13 +302,16 @@ def render(answers: dict[str, Any], folder: Path) -> None:
         )
 
 
-def run_copier(answers: dict[str, Any], options: argparse.Namespace) -> None:
-    """Run `copier update`; by default it asks nothing."""
+def run_copier(
+    answers: dict[str, Any], options: argparse.Namespace, ignored: Sequence[str] = ()
+) -> None:
+    """Run `copier update`, which leaves ignored files alone; by default it asks nothing."""
     command = copier(
         *("update", "--conflict=inline", f"--context-lines={CONTEXT_LINES}"),
         *([] if options.ask else ["--defaults", "--quiet"]),
         *([f"--vcs-ref={options.version}"] if options.version else []),
         *(f"--data={answer}" for answer in options.data),
+        *(f"--skip={pattern_of(path)}" for path in ignored),
     )
     if options.ask:
         status, said = subprocess.run(command, check=False).returncode, ""
@@ -310,13 +321,44 @@ def run_copier(answers: dict[str, Any], options: argparse.Namespace) -> None:
     if status:
         raise Problem(
             f"copier could not update from {answers['_src_path']}: {said} "
-            f"If files are changed now: {RESTORE}"
+            f"If files are changed now:\n\n{RESTORE}\n"
         )
 
 
 def read(path: str) -> str:
     """Read a file of the project."""
     return text_of(Path(path).read_bytes())
+
+
+def ignored_files() -> list[str]:
+    """Give what git ignores here and could not bring back; of a folder that it ignores whole the name with a /."""
+    names = git(
+        *("ls-files", "--others", "--ignored", "--exclude-standard"),
+        *("--directory", "-z"),
+    )
+    return [name for name in names.split("\0") if name not in ("", ANSWERS)]
+
+
+def pattern_of(path: str) -> str:
+    """Give the pattern that matches a path alone, whatever git's patterns and Copier's templates read in its signs."""
+    return "/" + re.sub(r"[*?\[\\ ]", r"\\\g<0>", path).replace("{", "[{]")
+
+
+def tell_ignored(ignored: list[str], after: Path, outcome: Outcome) -> None:
+    """Say which ignored files are not what the template has under their names."""
+    for rendered in sorted(after.rglob("*")):
+        path = rendered.relative_to(after).as_posix()
+        folders = {f"{parent.as_posix()}/" for parent in Path(path).parents}
+        if (
+            not {path, *folders}.isdisjoint(ignored)
+            and rendered.is_file()
+            and Path(path).is_file()
+            and rendered.read_bytes() != Path(path).read_bytes()
+        ):
+            outcome.notes.append(
+                f"`{path}` is left as you have it: git ignores it, so nothing could "
+                "bring it back. The template has another file of that name."
+            )
 
 
 def changed_and_no_text(before: Path) -> dict[str, bytes]:
@@ -377,15 +419,15 @@ def stages(path: str) -> list[str] | None:
 def resolve_pins(path: str, outcome: Outcome) -> None:
     """Decide the conflicts of a file that are about a pin alone; list the others."""
     if versions := stages(path):
-        raised, decided = raise_pins(*versions)
+        versions, decided = raise_pins(*versions)
         if decided:
-            clean = merge(path, raised)
+            clean = merge(path, versions)
             outcome.pins += [f"`{path}`: {text}" for text in decided]
             if clean:
                 # It is no longer in conflict.
                 git("reset", "--quiet", "--", path)
     if path in unmerged():
-        outcome.conflicts[path] = describe(read(path))
+        outcome.conflicts[path] = describe(read(path), versions)
 
 
 def pins_of(text: str) -> dict[str, set[str]]:
@@ -464,19 +506,64 @@ def merge(path: str, versions: list[str]) -> bool:
     return done.returncode == 0
 
 
-def describe(text: str) -> list[str]:
-    """Give the conflicts of a file: the line, what you have and what the template has."""
-    found = []
-    for match in CONFLICT.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        sides = [shorten(match[side]) for side in ("ours", "theirs")]
-        found.append(f"line {line}: you have {sides[0]}; the template has {sides[1]}")
+def describe(text: str, versions: list[str] | None) -> list[str]:
+    """Give the conflicts of a file: the line, what you have and what the template has.
+
+    Args:
+        text: The file with its marks.
+        versions: What was merged, where that is known: base, yours and the template's.
+    """
+    found, start = [], None
+    lines = lines_of(text)
+    for number, line in enumerate(lines):
+        if line == BEGIN:
+            start = number
+        elif line == END and start is not None:
+            if sides := sides_of(lines[start + 1 : number], versions):
+                mine, its = map(shorten, sides)
+                found.append(
+                    f"line {start + 1}: you have {mine}; the template has {its}"
+                )
+            start = None
     return found or ["both sides added or changed it whole"]
 
 
-def shorten(lines: str) -> str:
+def lines_of(text: str) -> list[str]:
+    """Give a text's lines, whichever their ends are."""
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def sides_of(
+    block: list[str], versions: list[str] | None
+) -> tuple[list[str], list[str]] | None:
+    """Part what stands in a conflict; None where nothing parts it.
+
+    What parts it may underline a heading as well: the sides are those that the versions have.
+    """
+    found = []
+    for place, line in enumerate(block):
+        if line == MIDDLE:
+            mine, its = block[:place], block[place + 1 :]
+            if ORIGIN in mine:
+                mine = mine[: mine.index(ORIGIN)]
+            found.append((mine, its))
+    if versions:
+        wholes = [lines_of(text) for text in versions[1:]]
+        for sides in found:
+            if all(map(contains, wholes, sides)):
+                return sides
+    return found[0] if found else None
+
+
+def contains(whole: list[str], part: list[str]) -> bool:
+    """Tell whether lines stand in a text one after the other."""
+    places = range(len(whole) - len(part) + 1)
+    return any(whole[place : place + len(part)] == part for place in places)
+
+
+def shorten(lines: list[str]) -> str:
     """Give the beginning of some lines, fit for a list."""
-    shown = [" ".join(line.split()) for line in lines.splitlines() if line.strip()]
+    shown = [" ".join(line.split()) for line in lines if line.strip()]
     if not shown:
         return "nothing"
     more = f" and {len(shown) - 2} more lines" if len(shown) > 2 else ""
@@ -843,7 +930,7 @@ def main(arguments: list[str] | None = None) -> int:
             save(outcome, options.save.resolve())
         say(summary(outcome))
     except KeyboardInterrupt:
-        print(f"\nEnded. To bring everything back: {RESTORE}", file=sys.stderr)
+        print(f"\nEnded. To bring everything back:\n\n{RESTORE}\n", file=sys.stderr)
         return 2
     except (Problem, OSError) as problem:
         print(f"update_from_template.py: {problem}", file=sys.stderr)

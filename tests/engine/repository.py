@@ -12,6 +12,7 @@ from typing import Any
 from harness import run, tool
 
 from engine.index.held import NAMES, Index, Publisher
+from engine.settings import Settings
 
 OWNER = "octo"
 MAIN = "refs/heads/main"
@@ -111,6 +112,7 @@ class Repository:
         requests: What GitHub's API, the container registry and the indexes were asked: method, path, status.
         indexes: The package indexes by their names; each knows publish.yml as a trusted publisher, from the environment
             of its own name.
+        settings: What an administrator sets.
     """
 
     folder: Path
@@ -135,6 +137,7 @@ class Repository:
     broken: set[str] = field(default_factory=set)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     indexes: dict[str, Index] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
     changes: int = 0
     runs: int = 0
     _pulls: int = 0

@@ -1,5 +1,6 @@
 """scripts/update_from_template.py of a rendered project: what it decides, what it refuses, and that all can be brought back."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from harness import load_script, run, tool
+from jinja2.sandbox import SandboxedEnvironment
+from pathspec import GitIgnoreSpec
 
 SCRIPT = Path(__file__).parents[2] / "template/scripts/update_from_template.py"
 OLD, MINE, ITS = "a" * 40, "b" * 40, "c" * 40
@@ -42,6 +45,8 @@ NEXT: dict[str, tuple[str, str] | None] = {
     "template/ci.yml": (f"{OLD} # v7.0.1", f"{ITS} # v7.2.0"),
     "template/old.txt": None,
 }
+# What it adds.
+ADDED = {"template/new/notes.txt": "Its notes.\n", "template/new/more.txt": "More.\n"}
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -72,7 +77,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         else:
             text = (folder / name).read_text("utf-8")
             (folder / name).write_text(text.replace(*change), "utf-8")
+    for name, text in ADDED.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
     commit(folder, "Two", "v2.0.0")
+    # No version: what is rendered last cannot be.
+    (folder / "template/zz.txt.jinja").write_text("{{ nothing.there }}\n", "utf-8")
+    commit(folder, "Broken")
+    git(folder, "tag", "broken")
+    git(folder, "reset", "-q", "--hard", "v2.0.0")
     return folder
 
 
@@ -116,25 +129,28 @@ def change(project: Path, file: str, old: str, new: str) -> None:
 # ---- What it does ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 def test_what_is_new_arrives_and_is_told(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert script.main([]) == 0
     said = capsys.readouterr().out
     assert said.startswith(
-        f"To bring everything back as it was, at any time: {script.RESTORE}\n"
+        f"To bring everything back as it was, at any time:\n\n{script.RESTORE}\n\n"
     )
     assert "Template: v1.0.0 → v2.0.0" in said
     assert "Removed, unchanged as they were:\n\n- `old.txt`" in said
     assert "The hooks are green." in said
     assert ITS in (project / "ci.yml").read_text("utf-8")
     staged = git(project, "diff", "--cached", "--name-only").split()
-    assert staged == [".copier-answers.yml", "ci.yml", "old.txt"]
+    new = ["new/more.txt", "new/notes.txt"]
+    assert staged == [".copier-answers.yml", "ci.yml", *new, "old.txt"]
     commit(project, "Update")
     assert script.main([]) == 0
     assert git(project, "status", "--porcelain") == ""
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("mine", "expected"),
     [(f"{MINE} # v7.1.0", f"{ITS} # v7.2.0"), (f"{MINE} # v8.0.0", f"{MINE} # v8.0.0")],
@@ -157,6 +173,7 @@ def test_a_pin_that_both_sides_moved_is_the_newer(
     assert git(project, "ls-files", "--unmerged") == ""
 
 
+@pytest.mark.core
 def test_another_conflict_is_left_and_told(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,6 +218,25 @@ def test_an_answer_takes_only_what_nobody_has_changed(
     assert "extra: false" in (project / ".copier-answers.yml").read_text("utf-8")
 
 
+@pytest.mark.core
+def test_a_file_that_both_sides_added_shows_both(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "new").mkdir()
+    (project / "new/notes.txt").write_text("Ours.\n", "utf-8")
+    commit(project, "Add")
+    assert script.main([]) == 1
+    assert (project / "new/notes.txt").read_text("utf-8") == (
+        "<<<<<<< before updating\nOurs.\n=======\nIts notes.\n>>>>>>> after updating\n"
+    )
+    assert git(project, "diff", "--name-only", "--diff-filter=U") == "new/notes.txt\n"
+    said = capsys.readouterr().out
+    assert (
+        "- `new/notes.txt`, line 1: you have `Ours.`; the template has `Its notes.`"
+        in said
+    )
+
+
 @pytest.mark.parametrize("content", [b"Caf\xe9.\n", b"Ours.\0\n"])
 def test_what_is_no_text_is_left_alone(
     project: Path,
@@ -215,6 +251,56 @@ def test_what_is_no_text_is_left_alone(
     assert "`extra.txt` is left as you have it" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ignore", ["notes.txt", "new/", "/new/*.txt"])
+def test_what_git_ignores_is_left_alone(
+    project: Path,
+    script: ModuleType,
+    ignore: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nothing could bring it back where the template has a file of that name now, so it is not written over."""
+    (project / ".gitignore").write_text(f"{ignore}\n", "utf-8")
+    commit(project, "Ignore")
+    (project / "new").mkdir()
+    (project / "new/notes.txt").write_text("Ours.\n", "utf-8")
+    assert script.main([]) == 0
+    assert (project / "new/notes.txt").read_text("utf-8") == "Ours.\n"
+    assert (project / "new/more.txt").read_text("utf-8") == "More.\n"
+    said = capsys.readouterr().out
+    assert said.count("git ignores it") == 1
+    assert "`new/notes.txt` is left as you have it: git ignores it" in said
+
+
+def test_a_file_that_git_was_told_to_ignore_later_is_left_alone(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The template has rendered it once, and git no longer knows it."""
+    (project / ".gitignore").write_text("ci.yml\n", "utf-8")
+    git(project, "rm", "-q", "--cached", "ci.yml")
+    commit(project, "Ignore")
+    (project / "ci.yml").write_text("Ours.\n", "utf-8")
+    assert script.main([]) == 0
+    assert (project / "ci.yml").read_text("utf-8") == "Ours.\n"
+    assert "`ci.yml` is left as you have it: git ignores it" in capsys.readouterr().out
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    "name",
+    ["a.txt", "a b ", "#a", "!a", "a*", "a?", "[a]", "a\\", "{{ a }}", "{% a", "a/"],
+)
+def test_a_name_is_a_pattern_of_itself_alone(script: ModuleType, name: str) -> None:
+    """Also with signs that mean something to git, and to Copier, which renders it."""
+    given = script.pattern_of(name)
+    assert SandboxedEnvironment().from_string(given).render() == given
+    found = GitIgnoreSpec.from_lines([given])
+    if name.endswith("/"):
+        assert found.match_file(f"{name}b") and not found.match_file(f"b/{name}b")
+    else:
+        assert found.match_file(name)
+        assert not any(found.match_file(f) for f in (f"b/{name}", f"{name}b", "ab"))
+
+
 def test_settings_of_the_user_change_nothing(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,10 +311,10 @@ def test_settings_of_the_user_change_nothing(
     add_file(project)
     assert script.main([]) == 2
     assert (
-        "commit or stash what you have changed first: new.txt"
+        "commit or stash what you have changed first: ours.txt"
         in capsys.readouterr().err
     )
-    (project / "new.txt").unlink()
+    (project / "ours.txt").unlink()
     assert script.main([]) == 0
     assert (project / "extra.txt").read_text("utf-8") == "Ours.  \n"
 
@@ -260,7 +346,8 @@ def test_an_interruption_says_how_to_go_back(
 
     answer_uv(script, monkeypatch, interrupt)
     assert script.main([]) == 2
-    assert f"To bring everything back: {script.RESTORE}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"To bring everything back:\n\n{script.RESTORE}\n" in said
 
 
 def test_a_given_version_is_taken(project: Path, script: ModuleType) -> None:
@@ -268,6 +355,7 @@ def test_a_given_version_is_taken(project: Path, script: ModuleType) -> None:
     assert "_commit: v1.0.0" in (project / ".copier-answers.yml").read_text("utf-8")
 
 
+@pytest.mark.core
 def test_an_answer_can_change_without_an_update(
     project: Path, script: ModuleType
 ) -> None:
@@ -299,6 +387,7 @@ def test_questions_are_asked_again_on_request(
 # ---- Check -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.core
 def test_check_says_whether_something_is_new(
     project: Path,
     script: ModuleType,
@@ -349,7 +438,7 @@ def make_dirty(project: Path) -> None:
 
 def add_file(project: Path) -> None:
     """Leave a file that git does not know."""
-    (project / "new.txt").write_text("Ours.\n", "utf-8")
+    (project / "ours.txt").write_text("Ours.\n", "utf-8")
 
 
 def no_repository(project: Path) -> None:
@@ -377,7 +466,7 @@ def write_answers(text: str) -> Callable[[Path], None]:
     ("meddle", "says"),
     [
         (make_dirty, "commit or stash what you have changed first: ci.yml"),
-        (add_file, "commit or stash what you have changed first: new.txt"),
+        (add_file, "commit or stash what you have changed first: ours.txt"),
         (no_repository, "this is no git repository"),
         (no_answers, ".copier-answers.yml is missing"),
         (write_answers("_src_path: [\n"), ".copier-answers.yml cannot be read"),
@@ -426,14 +515,63 @@ def test_a_folder_inside_the_project_is_the_wrong_place(
     assert f"start this in {project}" in capsys.readouterr().err
 
 
+@pytest.mark.core
 def test_an_update_that_fails_says_how_to_go_back(
     project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Copier refuses an answer; what it had done until then can be undone by the command."""
+    """Copier finds no such version."""
     assert script.main(["--version", "v9"]) == 2
     said = capsys.readouterr().err
     assert "copier could not update from" in said
-    assert script.RESTORE in said
+    assert f"If files are changed now:\n\n{script.RESTORE}\n" in said
+    assert git(project, "status", "--porcelain") == ""
+    bring_back(project, said)
+
+
+def bring_back(project: Path, said: str) -> None:
+    """Run the commands that were printed, each by itself, as any shell does."""
+    commands = re.findall(r"^    (git .*)$", said, re.M)
+    assert len(commands) == 2
+    for command in commands:
+        # Nothing in it means something else in some shell.
+        assert re.fullmatch(r"[a-z -]+", command)
+        run(command.split(), cwd=project)
+
+
+def test_an_update_that_fails_halfway_can_be_brought_back(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files are changed, added and deleted when the template turns out to be broken."""
+    change(project, "ci.yml", "echo second", "echo ours")
+    assert script.main(["--version", "broken"]) == 2
+    said = capsys.readouterr().err
+    assert "copier could not update from" in said
+    changed = git(project, "status", "--porcelain").splitlines()
+    assert " M ci.yml" in changed
+    assert "?? new/" in changed
+    bring_back(project, said)
+    assert git(project, "status", "--porcelain") == ""
+    assert "echo ours" in (project / "ci.yml").read_text("utf-8")
+    assert not (project / "new").exists()
+
+
+def test_conflicts_can_be_brought_back(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also those that the index holds, and files that are new."""
+    change(project, "ci.yml", f"{OLD} # v7.0.1", f"{MINE} # v7.1.0-rc")
+    change(project, "old.txt", "Old.", "Ours.")
+    (project / "new").mkdir()
+    (project / "new/notes.txt").write_text("Ours.\n", "utf-8")
+    commit(project, "Add")
+    assert script.main([]) == 1
+    assert "?? new/more.txt" in git(project, "status", "--porcelain")
+    assert git(project, "ls-files", "--unmerged") != ""
+    bring_back(project, capsys.readouterr().out)
+    assert git(project, "status", "--porcelain") == ""
+    assert MINE in (project / "ci.yml").read_text("utf-8")
+    assert (project / "new/notes.txt").read_text("utf-8") == "Ours.\n"
+    assert not (project / "new/more.txt").exists()
 
 
 # ---- Ended at any point ----------------------------------------------------------------------------------------------
@@ -442,7 +580,7 @@ def test_an_update_that_fails_says_how_to_go_back(
 def test_what_was_interrupted_can_be_brought_back(
     project: Path, script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ended behind each command that it starts; one command brings all back."""
+    """Ended behind each command that it starts; the two commands that it prints bring all back."""
     change(project, "ci.yml", f"{OLD} # v7.0.1", f"{MINE} # v7.1.0")
     change(project, "old.txt", "Old.", "Ours.")
     head = git(project, "rev-parse", "HEAD")
@@ -464,13 +602,12 @@ def test_what_was_interrupted_can_be_brought_back(
     assert script.main([]) == 0
     points = calls
     assert points > 10
-    restore = ["bash", "-c", script.RESTORE]
-    run(restore, cwd=project)
+    bring_back(project, script.RESTORE)
     for stop in range(1, points):
         calls = 0
         with pytest.raises(Killed):
             script.main([])
-        run(restore, cwd=project)
+        bring_back(project, script.RESTORE)
         assert git(project, "status", "--porcelain") == "", f"point {stop}"
         assert git(project, "rev-parse", "HEAD") == head
     calls, stop = 0, 0
@@ -629,3 +766,94 @@ def test_a_pin_is_raised_in_all_three(script: ModuleType) -> None:
     raised, decided = script.raise_pins(*sides)
     assert len(set(raised)) == 1
     assert decided == ["a/b/c is 1.2.0: you had 1.1.0, the template 1.2.0"]
+
+
+# ---- What is said of a conflict --------------------------------------------------------------------------------------
+
+# Base, ours and theirs, and what is said of the conflicts.
+CONFLICTS = {
+    "two of them": (
+        "a\n1\n2\n3\n4\nb\n",
+        "ours a\n1\n2\n3\n4\nours b\n",
+        "its a\n1\n2\n3\n4\n",
+        [
+            "you have `ours a`; the template has `its a`",
+            "you have `ours b`; the template has nothing",
+        ],
+    ),
+    "lines that end as on Windows": (
+        "1\r\n2\r\n3\r\n",
+        "1\r\nours\r\n3\r\n",
+        "1\r\nits\r\n3\r\n",
+        ["you have `ours`; the template has `its`"],
+    ),
+    "no line break at the end": (
+        "1\n2",
+        "1\nours",
+        "1\nits",
+        ["you have `ours`; the template has `its`"],
+    ),
+    "a heading that is underlined on both sides": (
+        "Title\n",
+        "Ours\n=======\nOur text.\n",
+        "Its\n=======\nIts text.\n",
+        [
+            "you have `Ours ⏎ =======` and 1 more lines; "
+            "the template has `Its ⏎ =======` and 1 more lines"
+        ],
+    ),
+    "a heading that is underlined on one side": (
+        "Title\n\nText.\n",
+        "Ours\n=======\n\nText.\n",
+        "Its\n\nText.\n",
+        ["you have `Ours ⏎ =======`; the template has `Its`"],
+    ),
+    "a heading that is underlined on the other side": (
+        "Title\n\nText.\n",
+        "Ours\n\nText.\n",
+        "Its\n=======\n\nText.\n",
+        ["you have `Ours`; the template has `Its ⏎ =======`"],
+    ),
+    "longer rules and other marks": (
+        "Title\n",
+        "Ours\n========\n<<<<<<<< no mark\n",
+        "Its\n========\n>>>>>>> no mark\n",
+        [
+            "you have `Ours ⏎ ========` and 1 more lines; "
+            "the template has `Its ⏎ ========` and 1 more lines"
+        ],
+    ),
+}
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("style", ["merge", "diff3", "zdiff3"])
+@pytest.mark.parametrize("name", CONFLICTS)
+def test_conflicts_are_told_as_git_shows_them(
+    script: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    style: str,
+) -> None:
+    """By the line of the file, whatever style of marks the user has chosen."""
+    *sides, said = CONFLICTS[name]
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f"[merge]\n\tconflictStyle = {style}\n", "utf-8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    file = tmp_path / "file"
+    assert not script.merge(str(file), sides)
+    told = script.describe(script.read(str(file)), sides)
+    assert [text.partition(": ")[2] for text in told] == said
+    lines = file.read_bytes().splitlines()
+    for text in told:
+        line = int(text.partition(":")[0].removeprefix("line "))
+        assert lines[line - 1] == b"<<<<<<< before updating"
+
+
+@pytest.mark.quick
+def test_a_file_without_a_mark_was_changed_whole(script: ModuleType) -> None:
+    """For example one that is no text."""
+    said = ["both sides added or changed it whole"]
+    assert script.describe("", None) == said
+    assert script.describe("<<<<<<< before updating\n=======\n", None) == said

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import yaml
+from jinja2.sandbox import SandboxedEnvironment
+from pathspec import GitIgnoreSpec
 from policy import DATA
 
 FILE = DATA / "compatibility.toml"
@@ -66,6 +69,7 @@ def violations(old: Path, new: Path, allowed: Allowed) -> Iterator[str]:
         rendered_files(old) - rendered_files(new) - allowed.retired.keys()
     ):
         yield f"{file} is no longer rendered: keep its name, or write down under [retired] what takes its place"
+    yield from excluded_files(old, new, allowed)
     before, after = questions(old), questions(new)
     text = (new / "extensions/validation.jinja").read_text("utf-8")
     former = set(" ".join(FORMER.findall(text)).split())
@@ -75,9 +79,75 @@ def violations(old: Path, new: Path, allowed: Allowed) -> Iterator[str]:
             continue
         if name not in former:
             yield f"the question {name} is gone: put its name into FORMER_QUESTIONS, or updates fail"
-        defaults = [str(q.get("default")) for q in after.values()]
+        # What was asked before has an answer already, and its default is not looked at.
+        defaults = [str(q.get("default")) for n, q in after.items() if n not in before]
         if not any(re.search(rf"\b{name}\b", default) for default in defaults):
             yield f"the question {name} is gone: let the default of another read its answer, or it is lost"
+
+
+def excluded_files(old: Path, new: Path, allowed: Allowed) -> Iterator[str]:
+    """Say which files the newer version has and no longer brings up to date in projects that had them, by their answers."""
+    there = rendered_files(old) & rendered_files(new)
+    told = set(allowed.retired)
+    versions = [excluder(sources) for sources in (old, new)]
+    for answers in answer_sets(questions(old)):
+        was, now = (
+            there - set(excluded(answers).match_files(there)) for excluded in versions
+        )
+        for file in sorted(was - now - told):
+            told.add(file)
+            where = " and ".join(f"{k} is {v}" for k, v in answers.items())
+            yield (
+                f"{file} is excluded where {where}: keep it up to date, or write down under [retired] what takes its "
+                "place"
+            )
+
+
+def answer_sets(asked: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give answers to questions: each choice of each kind, all that can be switched on and off, with every text and none."""
+    offers: dict[str, list[Any]] = {}
+    for name, question in asked.items():
+        if question.get("type") == "bool":
+            offers[name] = [True, False]
+        elif question.get("choices") and not question.get("multiselect"):
+            offers[name] = sorted(choices(question))
+        elif question.get("type") == "str" and not question.get("multiselect"):
+            offers[name] = ["text", ""]
+    # Each value beside the first of all others, and beside the last.
+    ends = [{name: values[end] for name, values in offers.items()} for end in (0, -1)]
+    return [
+        base | {name: value}
+        for base in ends
+        for name, values in offers.items()
+        for value in values
+    ]
+
+
+def excluder(sources: Path) -> Callable[[Mapping[str, Any]], GitIgnoreSpec]:
+    """Give what tells which files a version keeps from an updated project, by its answers; to what is new it has none."""
+    environment = SandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(sources),
+        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],
+    )
+    data = yaml.safe_load((sources / "copier.yml").read_text("utf-8"))
+    patterns = environment.from_string("\n".join(data["_exclude"]))
+    asked = questions(sources)
+    defaults = {
+        name: environment.from_string(str(question.get("default")))
+        for name, question in asked.items()
+    }
+
+    def excluded(answers: Mapping[str, Any]) -> GitIgnoreSpec:
+        given = {**answers, "_copier_operation": "update"}
+        for name, question in asked.items():
+            if name not in answers:
+                text = defaults[name].render(given)
+                given[name] = (
+                    text if question["type"] == "str" else yaml.safe_load(text)
+                )
+        return GitIgnoreSpec.from_lines(patterns.render(given).splitlines())
+
+    return excluded
 
 
 def changes(

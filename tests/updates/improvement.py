@@ -16,6 +16,8 @@ NEW_JOB = "improvement"
 NEW_HOOK = "improved-hook"
 NEW_SETTING = "warn_unreachable = true"
 NEW_FILE = "docs/improvements.md"
+NEW_SEED = "\n# Improved.\n"
+NEW_TEST, RETIRED_TEST = "tests/test_improvement.py", "tests/test_sizes.py.jinja"
 RETIRED = "socket.yml"
 RENAMED, NEW_NAME = "docs/setup.md", "docs/github-settings.md"
 OLD_QUESTION, NEW_QUESTION = "coverage_threshold", "least_coverage"
@@ -110,6 +112,7 @@ def improve(sources: Path) -> None:
     (template / f"{NEW_FILE}.jinja").write_text(
         "# Improvements\n\nThis project says {{ greeting }}.\n", "utf-8"
     )
+    change_seed_code(template)
     (template / RETIRED).unlink()
     (template / f"{RENAMED}.jinja").rename(template / f"{NEW_NAME}.jinja")
     for path in [*files(template), *files(sources / "extensions")]:
@@ -128,6 +131,15 @@ def improve(sources: Path) -> None:
         'set QUESTIONS = "greeting ',
     )
     change_questions(sources / "copier.yml")
+
+
+def change_seed_code(template: Path) -> None:
+    """Change all of the code that projects begin with, add to it, and take some away: projects have their own by then."""
+    for folder in ("src", "tests"):
+        for path in files(template / folder):
+            path.write_text(path.read_text("utf-8") + NEW_SEED, "utf-8")
+    (template / NEW_TEST).write_text(f'"""Improved."""\n{NEW_SEED}', "utf-8")
+    (template / RETIRED_TEST).unlink()
 
 
 def change_questions(file: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from improvement import PIN, RENAMED, RETIRED, new_pin
+from improvement import NEW_FILE, PIN, RENAMED, RETIRED, new_pin
 from planting import Plant, append, remove, replace, write
 
-MARKER = "<<<<<<< before updating"
+MARKER, END = "<<<<<<< before updating", ">>>>>>> after updating"
 PACKAGE = "src/sample_project"
 FOLDER = ".github/workflows"
 WORKFLOWS = (
@@ -65,6 +65,27 @@ def in_conflict(project: Path, file: str) -> bool:
     return MARKER in text_of(project, file)
 
 
+BOTH = [0, 1]
+
+
+def sides(text: str) -> tuple[str, str]:
+    """Give a file as it is when every conflict in it is decided for its people, and when for the template."""
+    whole: tuple[list[str], list[str]] = ([], [])
+    places = BOTH
+    for line in text.splitlines(keepends=True):
+        mark = line.rstrip("\n")
+        if mark == MARKER:
+            places = [0]
+        elif mark == "=======" and places == [0]:
+            places = [1]
+        elif mark == END and places == [1]:
+            places = BOTH
+        else:
+            for place in places:
+                whole[place].append(line)
+    return "".join(whole[0]), "".join(whole[1])
+
+
 def stands(file: str, *texts: str) -> Kept:
     """Check that texts still stand in a file, also where it shows a conflict."""
 
@@ -105,14 +126,18 @@ def steps_of(text: str) -> dict[str, list[str]]:
 
 
 def in_order(file: str, before: dict[str, list[str]]) -> Kept:
-    """Check that the steps of each job, those of the project's people among them, are in that job and in that order."""
+    """Check that the steps of each job, those of the project's people among them, are in that job and in that order.
+
+    Where the file shows conflicts, so it is when all of them are decided for its people; either side is a workflow.
+    """
 
     def misplaced(project: Path) -> list[str]:
-        if in_conflict(project, file):
-            names = [name for steps in before.values() for name in steps]
-            return stands(file, *(n for n in names if n.startswith("Ours")))(project)
-        after = steps_of(text_of(project, file))
         found = []
+        mine, its = sides(text_of(project, file))
+        try:
+            after, _ = steps_of(mine), steps_of(its)
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+            return [f"{file}: a side of a conflict is no workflow: {error}"]
         for job, steps in before.items():
             there = after.get(job, [])
             if ours := [s for s in steps if s.startswith("Ours") and s not in there]:
@@ -149,7 +174,7 @@ def with_step(workflow: str, where: str) -> Life:
         elif where == "last":
             text = f"{text.rstrip()}\n\n{step(where)}"
         else:
-            job = next(names for names in steps_of(text).values() if names)
+            job = next(names for names in steps_of(text).values() if len(names) > 1)
             place = text.index(f"      - name: {job[(len(job) + 1) // 2]}\n", start)
             # A comment above a step belongs to it.
             while (comment := text.rfind("\n", 0, place - 1) + 1) and text[
@@ -199,7 +224,7 @@ def with_job(workflow: str) -> Life:
 
 
 def with_pin(name: str, new: str, kept: str) -> Life:
-    """Move a pin everywhere in a workflow."""
+    """Move a pin everywhere in a workflow; everywhere it is what it should be afterwards."""
     file = path_of("tests")
 
     def live(project: Path) -> Kept:
@@ -208,7 +233,12 @@ def with_pin(name: str, new: str, kept: str) -> Life:
         )
         assert count > 1
         (project / file).write_text(text, "utf-8")
-        return stands(file, kept)
+
+        def lost(project: Path) -> list[str]:
+            there = sides(text_of(project, file))[0].count(kept)
+            return [] if there == count else [f"{file} has {kept!r} {there} times"]
+
+        return lost
 
     return Life("a pin", name, live, frozenset({file}))
 
@@ -315,6 +345,21 @@ def without_hook(project: Path) -> Kept:
     end = text.index("      - id: private-key\n")
     (project / file).write_text(text[:start] + text[end:], "utf-8")
     return stands_not(file, "large-file")
+
+
+def same_name(project: Path) -> Kept:
+    """Add a file where the template adds one as well: both are there to be chosen from."""
+    text = "# Ours\n\nAll of it is ours.\n"
+    write(NEW_FILE, text)(project)
+
+    def lost(project: Path) -> list[str]:
+        mine, its = sides(text_of(project, NEW_FILE))
+        found = [] if mine == text else [f"{NEW_FILE} is {mine!r}"]
+        if its == mine or not its.startswith("# Improvements\n"):
+            found.append(f"{NEW_FILE} does not show what the template has")
+        return found
+
+    return lost
 
 
 HOOK = """\
@@ -443,6 +488,7 @@ LIVES = [
         for group in ("test", "lint", "build", "release", "dev", "backend")
     ),
     Life("a hook", "removed", without_hook, frozenset({".pre-commit-config.yaml"})),
+    Life("a file of the same name", NEW_FILE, same_name, frozenset({NEW_FILE})),
     edit("a retired file changed", RETIRED, append(RETIRED, OURS), RETIRED, OURS),
     edit(
         "a renamed file changed",

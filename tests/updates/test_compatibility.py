@@ -75,3 +75,66 @@ def test_each_rule_is_enforced(
 ) -> None:
     change(improved / file, old, new)
     assert any(says in text for text in violations(template, improved, NOTHING))
+
+
+def test_a_renamed_answer_is_read_by_a_question_that_is_new(
+    template: Path, improved: Path
+) -> None:
+    """One that was asked before has its answer, so that its default reads nothing."""
+    reads = f"{{{{ {OLD_QUESTION} | default(90) }}}}"
+    change(improved / "copier.yml", reads, "90")
+    change(
+        improved / "copier.yml",
+        "  help: Send coverage to Codecov as well? (No token is kept; it is no gate)\n  default: false\n",
+        f"  help: Send it?\n  default: '{{{{ {OLD_QUESTION} | default(false) }}}}'\n",
+    )
+    assert any(
+        f"{OLD_QUESTION} is gone: let the default" in text
+        for text in violations(template, improved, NOTHING)
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("/trivy.yaml", "trivy.yaml is excluded where"),
+        ("*.toml", "pyproject.toml is excluded where"),
+        ("{% if kind == 'mcp' %}/Dockerfile{% endif %}", "kind is mcp"),
+        ("{% if license == 'BSD-3-Clause' %}/LICENSE{% endif %}", "LICENSE is exc"),
+        ("{% if not github_user %}/.python-version{% endif %}", "github_user is  "),
+        ("{% if greeting == 'hello' %}/trivy.yaml{% endif %}", "trivy.yaml is exc"),
+        ("{% if _copier_operation == 'update' %}/docs{% endif %}", "docs/pipeline.md"),
+    ],
+)
+def test_a_file_that_is_excluded_from_now_on_is_found(
+    template: Path, improved: Path, line: str, says: str
+) -> None:
+    """For all projects, for those with an answer, or by an answer that nobody has given."""
+    before = set(violations(template, improved, NOTHING))
+    change(
+        improved / "copier.yml", "    __pycache__\n", f"    __pycache__\n    {line}\n"
+    )
+    found = set(violations(template, improved, NOTHING)) - before
+    assert any(says in text for text in found), found
+    told = Allowed(dict.fromkeys((text.split()[0] for text in found), "…"), {})
+    assert set(violations(template, improved, told)) == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/nothing.txt",
+        "{% if kind == 'library' %}/scripts/test_server.py{% endif %}",
+        "{% if greeting == 'good bye' %}/trivy.yaml{% endif %}",
+        "/src/*/settings.py",
+    ],
+)
+def test_what_takes_nothing_away_may_be_excluded(
+    template: Path, improved: Path, line: str
+) -> None:
+    """What no project has, what a new answer takes on request, and seed code."""
+    before = set(violations(template, improved, NOTHING))
+    change(
+        improved / "copier.yml", "    __pycache__\n", f"    __pycache__\n    {line}\n"
+    )
+    assert set(violations(template, improved, NOTHING)) == before

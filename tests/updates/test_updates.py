@@ -27,7 +27,7 @@ from filelock import FileLock
 from harness import copy_template, keep, load_script, run, tool
 from histories import make_template, releases, sources_of
 from hypothesis import strategies
-from improvement import JOB_TEXT, change, improve
+from improvement import JOB_TEXT, NEW_TEST, RETIRED_TEST, change, improve
 from lives import (
     FOLDER,
     LASTING,
@@ -180,6 +180,16 @@ def conflicts(folder: Path) -> dict[str, list[str]]:
     return found
 
 
+def seed_code(folder: Path) -> dict[str, bytes]:
+    """Give the code that a project began with, as it is now."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in ("src", "tests")
+        for path in (folder / part).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+
 def count(found: Mapping[str, list[str]]) -> int:
     """Count conflicts."""
     return sum(map(len, found.values()))
@@ -241,7 +251,7 @@ def check_new_lines(file: Path, old: Path, new: Path) -> None:
 
 
 # How many conflicts one of these may leave, where both sides have changed the same lines; all others leave none.
-MOST = {"a step": 1, "a job": 1, "a pin": 3}
+MOST = {"a step": 1, "a job": 1, "a pin": 3, "a file of the same name": 1}
 
 
 def check_update(
@@ -258,6 +268,7 @@ def check_update(
     folder = project(old, base)
     checks = [life.live(folder) for life in lives]
     commit(folder, "Live")
+    seed = seed_code(folder)
     plain = folder.with_name(f"{folder.name}-plain")
     shutil.copytree(folder, plain)
     changed = new_answers(lives)
@@ -292,6 +303,7 @@ def check_update(
             )
         )
         assert losses == []
+        assert seed_code(folder) == seed
         was, now = (
             rendered(old, version, base | answers)
             for version, answers in (("v1.0.0", {}), ("v2.0.0", changed))
@@ -306,7 +318,46 @@ def check_update(
     return folder
 
 
-@pytest.mark.parametrize("life", LIVES, ids=lambda life: life.id)
+def test_the_improved_release_has_other_seed_code(
+    rendered: Callable[..., Path],
+) -> None:
+    """Every file is another one, one is new and one is gone; so it shows that projects keep theirs."""
+    was, now = (
+        seed_code(rendered("", version, ON)) for version in ("v1.0.0", "v2.0.0")
+    )
+    assert set(now) - set(was) == {NEW_TEST}
+    assert {f"{name}.jinja" for name in set(was) - set(now)} == {RETIRED_TEST}
+    assert not [name for name in set(was) & set(now) if was[name] == now[name]]
+
+
+# A few of each sort, which the oldest Copier updates as well.
+CORE = {
+    "a step: tests, between",
+    "a pin: up",
+    "a pin: to a fork",
+    "a setting: threshold",
+    "a file deleted: .editorconfig",
+    "a file of the same name: docs/improvements.md",
+    "a renamed file changed: docs/setup.md",
+    "an answer changed: docker on",
+    "an answer changed: pypi off",
+    "a changed file's answer switched off: codecov, codecov.yml",
+}
+
+
+def test_the_core_is_there() -> None:
+    assert {life.id for life in LIVES} >= CORE
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        pytest.param(
+            life, id=life.id, marks=[pytest.mark.core] if life.id in CORE else []
+        )
+        for life in LIVES
+    ],
+)
 def test_a_life_is_kept(
     script: ModuleType,
     project: Callable[[str, Mapping[str, Any]], Path],
@@ -317,12 +368,23 @@ def test_a_life_is_kept(
     check_update(script, project, rendered, (life,))
 
 
+# What these do to a file leaves no room there for another edit; two pins are in the same lines.
+SHARED = ("a step", "a job", "a pin", "a setting", "a dependency", "a hook")
+
+
+def agree(first: Life, second: Life) -> bool:
+    """Tell whether two lives can be lived at once: in files of their own, or in one in which both find their place."""
+    if not first.files & second.files:
+        return True
+    kinds = {first.kind, second.kind}
+    return kinds <= set(SHARED) and kinds != {"a pin"}
+
+
 def fits(chosen: list[Life]) -> bool:
-    """Tell whether several lives can be lived at once: in files of their own, in a project that has them all."""
-    files = [file for life in chosen for file in life.files]
+    """Tell whether several lives can be lived at once, in a project that has them all."""
     questions = [name for life in chosen for name in life.answers]
     return (
-        len(set(files)) == len(files)
+        all(agree(*pair) for pair in itertools.combinations(chosen, 2))
         and len(set(questions)) == len(questions)
         and len({life.on for life in chosen}) == 1
         # What an answer takes away is not lived in here.
@@ -331,24 +393,51 @@ def fits(chosen: list[Life]) -> bool:
 
 
 COMBINATIONS = 50
+# Files that several lives are in.
+CROWDED = sorted(
+    file
+    for file, count in Counter(file for life in LIVES for file in life.files).items()
+    if count > 1
+)
+
+
+def several(
+    lives: list[Life], least: int, most: int
+) -> strategies.SearchStrategy[list[Life]]:
+    """Draw some of several lives, none twice."""
+    one = strategies.sampled_from(lives)
+    return strategies.lists(one, min_size=least, max_size=most, unique_by=id)
 
 
 @functools.cache
 def combinations() -> list[tuple[Life, ...]]:
     """Give some lives at once, many times: drawn by hypothesis, always the same (see the profile in conftest.py)."""
     found: list[tuple[Life, ...]] = []
+    anywhere = several(LIVES, 3, 7)
+    # Drawn from all, hardly any two would be in one file.
+    in_one_file = strategies.sampled_from(CROWDED).flatmap(
+        lambda file: several([life for life in LIVES if file in life.files], 2, 4)
+    )
 
     @hypothesis.settings(max_examples=COMBINATIONS, database=None, derandomize=True)
-    @hypothesis.given(
-        strategies.lists(
-            strategies.sampled_from(LIVES), min_size=3, max_size=7, unique_by=id
-        ).filter(fits)
-    )
+    @hypothesis.given((anywhere | in_one_file).filter(fits))
     def draw(lives: list[Life]) -> None:
         found.append(tuple(lives))
 
     draw()
     return found
+
+
+def test_some_lives_are_in_one_file() -> None:
+    """In many of the combinations, and of each kind that shares a file with others."""
+    drawn = [
+        {first.kind, second.kind}
+        for lives in combinations()
+        for first, second in itertools.combinations(lives, 2)
+        if first.files & second.files
+    ]
+    assert len(drawn) > COMBINATIONS
+    assert set().union(*drawn) == set(SHARED)
 
 
 @pytest.mark.parametrize("number", range(COMBINATIONS))

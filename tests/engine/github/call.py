@@ -23,6 +23,14 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
+class Answered:
+    """An answer whose status is not the usual one of its method."""
+
+    status: int
+    body: Any
+
+
+@dataclass(frozen=True)
 class Call:
     """What a job asks for, and what its token may do."""
 

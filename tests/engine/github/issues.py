@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.github import bodies
+from engine.github import bodies, settings
 from engine.github.call import Call, Refusal
 from engine.repository import Repository
 
 
-def get_repository(here: Repository, _: Call) -> Any:
+def get_repository(here: Repository, call: Call) -> Any:
     """Tell about the repository."""
-    return bodies.full_repository(here.full_name, private=here.private, fork=here.fork)
+    body = bodies.full_repository(here.full_name, private=here.private, fork=here.fork)
+    return body | settings.about(here, call)
 
 
 def list_alerts(here: Repository, call: Call) -> Any:

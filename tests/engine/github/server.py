@@ -12,8 +12,16 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from engine import openapi
-from engine.github import actions, attestations, graphql, issues, pulls, releases
-from engine.github.call import JSON, Call, Refusal, body_of
+from engine.github import (
+    actions,
+    attestations,
+    graphql,
+    issues,
+    pulls,
+    releases,
+    settings,
+)
+from engine.github.call import JSON, Answered, Call, Refusal, body_of
 from engine.repository import Repository
 from engine.under_test import Grants, permissions_of
 
@@ -38,7 +46,7 @@ class GitHub:
         self._rules = Map(
             [
                 Rule(base + path, methods=[method], endpoint=answer)
-                for module in (actions, attestations, issues, pulls, releases)
+                for module in (actions, attestations, issues, pulls, releases, settings)
                 for method, path, answer in module.ROUTES
             ]
         )
@@ -96,10 +104,15 @@ class GitHub:
         except Refusal as refusal:
             return refusal.status, problem(str(refusal), refusal.status)
         except NotFound:
+            if request.path.startswith("/repos/") and below == request.path:
+                # Another repository than the one that there is.
+                return 404, problem("Not Found", 404)
             message = f"this fake does not know {request.method} {request.path} yet"
             raise openapi.Contradiction(message) from None
         except HTTPException as error:
             return error.code or 500, problem(error.name, error.code or 500)
+        if isinstance(done, Answered):
+            return done.status, done.body
         if done is None:
             return 204, None
         return 201 if request.method == "POST" else 200, done

@@ -70,7 +70,7 @@ NOT_OFFERED = re.compile(
 NO_RIGHTS = re.compile(r"resource not accessible|must have \w+ rights|SAML", re.I)
 
 AGAIN = "Run this again: it goes on from what is done"
-CODEQL, TO_CHANGE = "CodeQL default setup", "to change"
+CODEQL = "CodeQL default setup"
 
 Workflow = dict[str, Any]
 Body = dict[str, Any]
@@ -134,7 +134,7 @@ class Setting:
             return "cannot be"
         if not self.differs:
             return "already so"
-        return "changed" if self.changed else TO_CHANGE
+        return "changed" if self.changed else "to change"
 
     @property
     def why(self) -> str:
@@ -706,7 +706,7 @@ def set_up(options: argparse.Namespace) -> int:
                     show(setting)
     finally:
         summarise(settings)
-    if options.check and any(s.state == TO_CHANGE for s in settings):
+    if options.check and any(s.differs for s in settings):
         return 2
     return int(any(s.cannot and s.offered for s in settings))
 

@@ -40,8 +40,13 @@ CHECKS += ["Semgrep", "Tests passed", "Trivy"]
 BRANCH, TAGS = "pipeline-default-branch", "pipeline-version-tags"
 NOTHING_ON = {"kind": "library", "pypi": False, "template_updates": False}
 VERSIONS, MAIN = ("v*", "tag"), ("main", "branch")
+PATTERNS = {
+    "pypi": {VERSIONS},
+    "template-update": {MAIN},
+    "testpypi": {VERSIONS, MAIN},
+}
 # The requests that change something, of a new repository for the default answers.
-CHANGES = 15
+CHANGES = 17
 
 
 # ---- A project and its repository ------------------------------------------------------------------------------------
@@ -361,7 +366,7 @@ def test_a_new_repository_is_set(organisation: bool, place: MakePlace) -> None:
         assert (ruleset["target"], ruleset["enforcement"]) == (target, "active")
         assert ruleset["conditions"]["ref_name"] == {"include": [ref], "exclude": []}
         assert ruleset["bypass_actors"] == []
-    assert project.patterns() == {"pypi": {VERSIONS}, "testpypi": {VERSIONS, MAIN}}
+    assert project.patterns() == PATTERNS
     assert project.here.immutable_releases
     scanning = {"secret_scanning", "secret_scanning_push_protection"}
     assert project.now.security == scanning
@@ -451,7 +456,7 @@ def test_another_default_branch_is_the_one_that_may_use_environments(
 PAID = {"Secret scanning with push protection", "CodeQL default setup"}
 PUBLIC = {"Private vulnerability reporting"}
 RULES = {f"Ruleset {BRANCH}", f"Ruleset {TAGS}"}
-RULES |= {"Environment pypi", "Environment testpypi"}
+RULES |= {f"Environment {name}" for name in PATTERNS}
 
 
 @pytest.mark.parametrize("organisation", [True, False])
@@ -688,7 +693,7 @@ def test_an_ended_run_is_finished_by_the_next(
     assert project.here.changes == CHANGES
     assert project.changes("--check") == (0, 0)
     assert project.checks().keys() == set(CHECKS)
-    assert project.patterns() == {"pypi": {VERSIONS}, "testpypi": {VERSIONS, MAIN}}
+    assert project.patterns() == PATTERNS
 
 
 # ---- What GitHub refuses ---------------------------------------------------------------------------------------------

@@ -46,6 +46,15 @@ def rendered_files(sources: Path) -> set[str]:
     }
 
 
+def jobs(sources: Path) -> set[str]:
+    """Give the jobs of a version's workflows, each as "file: id"."""
+    return {
+        f"{path.relative_to(sources / 'template').as_posix()}: {job}"
+        for path in (sources / "template/.github/workflows").glob("*.yml")
+        for job in yaml.safe_load(path.read_text("utf-8"))["jobs"]
+    }
+
+
 def questions(sources: Path) -> dict[str, dict[str, Any]]:
     """Give what a version asks, without the values that only follow from answers."""
     data = yaml.safe_load((sources / "copier.yml").read_text("utf-8"))
@@ -70,6 +79,10 @@ def violations(old: Path, new: Path, allowed: Allowed) -> Iterator[str]:
     ):
         yield f"{file} is no longer rendered: keep its name, or write down under [retired] what takes its place"
     yield from excluded_files(old, new, allowed)
+    there = jobs(new)
+    for job in sorted(jobs(old) - there - allowed.retired.keys()):
+        if any(other.startswith(job.partition(": ")[0]) for other in there):
+            yield f"{job} is gone: keep the job's id, or write down under [retired] what takes its place"
     before, after = questions(old), questions(new)
     text = (new / "extensions/validation.jinja").read_text("utf-8")
     former = set(" ".join(FORMER.findall(text)).split())

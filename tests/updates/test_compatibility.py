@@ -77,6 +77,21 @@ def test_each_rule_is_enforced(
     assert any(says in text for text in violations(template, improved, NOTHING))
 
 
+def test_a_job_that_is_renamed_or_gone_is_found(template: Path, tmp_path: Path) -> None:
+    """A step that people have put into it would go with it, or into another job."""
+    new = copy_template(tmp_path / "new")
+    workflow = new / "template/.github/workflows/trivy.yml"
+    change(workflow, "  trivy:\n    name", "  scan:\n    name")
+    job = ".github/workflows/trivy.yml: trivy"
+    (found,) = violations(template, new, NOTHING)
+    assert found.startswith(f"{job} is gone: keep the job's id")
+    assert list(violations(template, new, Allowed({job: "…"}, {}))) == []
+    # With its file it is that which must be written down.
+    workflow.unlink()
+    (found,) = violations(template, new, NOTHING)
+    assert "is no longer rendered" in found
+
+
 def test_a_renamed_answer_is_read_by_a_question_that_is_new(
     template: Path, improved: Path
 ) -> None:

@@ -1,0 +1,89 @@
+"""From an empty folder to a protected repository: what is printed after a copy, typed word for word."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from engine import network, under_test
+from engine.fixtures import Execute
+from engine.github import git
+from engine.github.server import HOSTS, GitHub
+from engine.repository import Repository
+from engine.result import SUCCESS
+from engine.under_test import app_token
+from harness import copier, run, tool
+from native import Checkout
+
+# What an owner may do, whose login gh and git know.
+OWNER = dict.fromkeys(("administration", "actions", "contents", "workflows"), "write")
+SECRET = "made-up"  # noqa: S105
+
+
+def printed(message: str) -> list[str]:
+    """Give the commands that Copier prints after a copy."""
+    return re.findall(r"(?m)^  (\S.*)$", message)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Repository:
+    """Give a repository on GitHub that has just been created."""
+    nothing = tmp_path / "nothing"
+    run([tool("git"), "init", "-q", "--initial-branch=main", str(nothing)])
+    return Repository(tmp_path / "github", nothing, immutable_releases=False)
+
+
+def test_the_first_push_is_green_and_its_checks_are_required(
+    template: Path, empty: Repository, execute: Execute, tmp_path: Path
+) -> None:
+    answers = ["github_user=octo", "python_versions=['3.12']"]
+    options = [f"--data={answer}" for answer in answers]
+    done = copier(
+        *("copy", "--defaults", *options, str(template), "sample-project"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    commands = printed(done.stderr)
+    assert commands[-2:] == [
+        "git push --set-upstream origin main",
+        "uv run scripts/setup_github.py",
+    ]
+    github = GitHub(empty, {}, SECRET)
+    server = git.Git(empty, {}, SECRET)
+    with network.serving(
+        dict.fromkeys(HOSTS, github) | {git.HOST: server}, tmp_path
+    ) as leading:
+        # Logged in, as by `gh auth login`.
+        login = {
+            "GH_TOKEN": app_token(SECRET, OWNER),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "credential.helper",
+            "GIT_CONFIG_VALUE_0": "!gh auth git-credential",
+        }
+        said = Checkout(tmp_path, {**leading, **login}).run("\n".join(commands)).stdout
+    assert github.contradictions == []
+    assert "cannot be" not in said
+    project = tmp_path / "sample-project"
+    reported = set()
+    event = empty.push()
+    workflows = under_test.load(project)
+    for file in under_test.started_by(workflows, event):
+        # An image is made for every platform or for none.
+        system = None if file == "docker.yml" else "ubuntu-latest"
+        result = execute(empty, file, event, system=system)
+        assert result.red == set(), result.failures
+        reported |= {
+            workflows[file].jobs[job]["name"]
+            for job, ended in result.results.items()
+            if ended == SUCCESS
+        }
+    (ruleset,) = (r for r in empty.settings.rulesets if r["target"] == "branch")
+    (rule,) = (r for r in ruleset["rules"] if r["type"] == "required_status_checks")
+    required = {
+        check["context"] for check in rule["parameters"]["required_status_checks"]
+    }
+    assert len(required) == 8
+    assert required <= reported
+    # Somebody else changes something: the next run of the same command says so.
+    assert ruleset["enforcement"] == "active"

@@ -59,6 +59,12 @@ BEGIN, ORIGIN, MIDDLE, END = (
 )
 
 
+# How Copier refuses an answer.
+WRONG_ANSWER = re.compile(
+    "Validation error|Could not convert|Invalid choice|invalid literal"
+)
+
+
 class Problem(Exception):
     """A condition that the person who reads the message can mend."""
 
@@ -162,6 +168,8 @@ def read_answers() -> dict[str, Any]:
     ]
     if lacks:
         raise Problem(f"{ANSWERS} lacks {' and '.join(lacks)}. {mend_answers()}")
+    if wrong := [key for key in answers if not isinstance(key, str)]:
+        raise Problem(f"{ANSWERS} has {wrong[0]!r} as a name. {mend_answers()}")
     found: dict[str, Any] = answers
     return found
 
@@ -254,21 +262,25 @@ def update(options: argparse.Namespace) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder) / "before"
         render(answers, before)
+        require_same_kinds(before)
         others = changed_and_no_text(before)
+        links = linked_folders(before)
         ignored = ignored_files()
-        run_copier(answers, options, ignored)
+        run_copier(answers, options, [*ignored, *links])
         answers = read_answers()
         outcome = Outcome(old, answers["_commit"])
         keep_changed_files(before, outcome)
         if ignored:
             render(answers, Path(folder) / "after")
             tell_ignored(ignored, Path(folder) / "after", outcome)
+    outcome.notes += [
+        f"`{path}` is a link: what is in it is left alone." for path in links
+    ]
     for path, content in others.items():
         Path(path).write_bytes(content)
         outcome.notes.append(f"`{path}` is left as you have it: only text is merged.")
     for path in unmerged():
         resolve_pins(path, outcome)
-    outcome.changed = changed_files()
     if not outcome.conflicts:
         finish(outcome, hooks=options.hooks)
     else:
@@ -276,6 +288,7 @@ def update(options: argparse.Namespace) -> Outcome:
             "Neither the lock nor the hooks were run: decide the conflicts first, then run "
             "`uv lock`, `git add --all` and `uv run pre-commit run --all-files`."
         )
+    outcome.changed = changed_files()
     return outcome
 
 
@@ -292,26 +305,31 @@ def render(answers: dict[str, Any], folder: Path) -> None:
             *(f"--vcs-ref={answers['_commit']}", answers["_src_path"], str(folder)),
         )
     )
-    if done.returncode:
+    if not done.returncode:
+        return
+    said = last_line(done.stderr)
+    if WRONG_ANSWER.search(said):
         raise Problem(
-            f"the template's version {answers['_commit']}, from which this project was "
-            f"rendered, cannot be had from {answers['_src_path']}: "
-            f"{last_line(done.stderr)} Without it nobody can tell what you have changed. "
-            f"Is it the right repository, and is the version still there? Start anew from "
-            "a version that is there: uvx copier recopy"
+            f"{ANSWERS} has an answer that is refused: {said} {mend_answers()}"
         )
+    raise Problem(
+        f"the template's version {answers['_commit']}, from which this project was "
+        f"rendered, cannot be had from {answers['_src_path']}: {said} Without it nobody "
+        f"can tell what you have changed. Is the address in {ANSWERS} (_src_path) right, "
+        "and is the version still there?"
+    )
 
 
 def run_copier(
-    answers: dict[str, Any], options: argparse.Namespace, ignored: Sequence[str] = ()
+    answers: dict[str, Any], options: argparse.Namespace, skipped: Sequence[str] = ()
 ) -> None:
-    """Run `copier update`, which leaves ignored files alone; by default it asks nothing."""
+    """Run `copier update`, which leaves some paths alone; by default it asks nothing."""
     command = copier(
         *("update", "--conflict=inline", f"--context-lines={CONTEXT_LINES}"),
         *([] if options.ask else ["--defaults", "--quiet"]),
         *([f"--vcs-ref={options.version}"] if options.version else []),
         *(f"--data={answer}" for answer in options.data),
-        *(f"--skip={pattern_of(path)}" for path in ignored),
+        *(f"--skip={pattern_of(path)}" for path in skipped),
     )
     if options.ask:
         status, said = subprocess.run(command, check=False).returncode, ""
@@ -342,6 +360,24 @@ def ignored_files() -> list[str]:
 def pattern_of(path: str) -> str:
     """Give the pattern that matches a path alone, whatever git's patterns and Copier's templates read in its signs."""
     return "/" + re.sub(r"[*?\[\\ ]", r"\\\g<0>", path).replace("{", "[{]")
+
+
+def require_same_kinds(before: Path) -> None:
+    """Raise Problem where you have a folder in the place of a file, which Copier does not know how to merge, or a file in that of a folder."""
+    for rendered in before.rglob("*"):
+        path = rendered.relative_to(before)
+        if path.exists() and path.is_dir() != rendered.is_dir():
+            here, there = ("folder", "file") if path.is_dir() else ("file", "folder")
+            raise Problem(
+                f"{path.as_posix()} is a {here}, and a {there} in the template: give yours "
+                "another name first"
+            )
+
+
+def linked_folders(before: Path) -> list[str]:
+    """Give the folders of the template that are links here: Copier would write over what they lead to."""
+    folders = (path.relative_to(before) for path in before.rglob("*") if path.is_dir())
+    return sorted(f"{path.as_posix()}/" for path in folders if path.is_symlink())
 
 
 def tell_ignored(ignored: list[str], after: Path, outcome: Outcome) -> None:
@@ -651,8 +687,10 @@ CONFLICT_LABEL = "template-conflict"
 # Who commits, and who writes with a workflow's own token.
 BOT = "github-actions[bot]"
 BOT_ADDRESS = f"41898282+{BOT}@users.noreply.github.com"
-SAVED = "refs/template-update"
-NO_DRAFTS = "Draft pull requests are not supported"
+SAVED = "refs/update-from-template/saved"
+# Characters. GitHub takes 65,536 in a text.
+MAX_SUMMARY = 60_000
+NO_DRAFTS, NO_ISSUES = "Draft pull requests are not supported", "Issues are disabled"
 # The token stays out of the command line and of git's settings.
 CREDENTIALS = ("credential.helper=", "credential.helper=!gh auth git-credential")
 
@@ -679,12 +717,16 @@ class Proposal:
 
 def save(outcome: Outcome, folder: Path) -> None:
     """Save an update in a folder: a commit, and what a proposal says of it."""
-    proposal = Proposal(outcome.new, bool(outcome.conflicts), summary(outcome))
-    folder.mkdir(parents=True, exist_ok=True)
+    text = summary(outcome)
+    if len(text) > MAX_SUMMARY:
+        text = f"{text[:MAX_SUMMARY]}\n\n…: the rest is in the summary of the run.\n"
+    proposal = Proposal(outcome.new, bool(outcome.conflicts), text)
     git("add", "--all")
     tree = git("write-tree").strip()
-    who = ("-c", f"user.name={BOT}", "-c", f"user.email={BOT_ADDRESS}")
-    commit = git(*who, "commit-tree", tree, "-p", "HEAD", "-m", proposal.title)
+    for role in ("AUTHOR", "COMMITTER"):
+        os.environ[f"GIT_{role}_NAME"] = BOT
+        os.environ[f"GIT_{role}_EMAIL"] = BOT_ADDRESS
+    commit = git("commit-tree", tree, "-p", "HEAD", "-m", proposal.title)
     git("update-ref", SAVED, commit.strip())
     git("bundle", "create", "--quiet", str(folder / "commit.bundle"), SAVED, "^HEAD")
     git("update-ref", "-d", SAVED)
@@ -695,7 +737,7 @@ def saved(folder: Path) -> Proposal:
     """Give what was saved in a folder."""
     try:
         return Proposal(**json.loads((folder / "proposal.json").read_text("utf-8")))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError, TypeError) as error:
         raise Problem(f"{folder} holds no update: make one with --save") from error
 
 
@@ -709,7 +751,7 @@ def variable(name: str) -> str:
 def api(path: str, method: str = "GET", body: dict[str, Any] | None = None) -> Any:
     """Ask GitHub about the repository, and give its answer; raises Problem when it refuses."""
     command = ["gh", "api", "--method", method]
-    command += [f"repos/{variable('GITHUB_REPOSITORY')}/{path}"]
+    command += [f"repos/{variable('GITHUB_REPOSITORY')}/{path}".rstrip("/")]
     command += [] if body is None else ["--input", "-"]
     answer = output_of(command, "" if body is None else json.dumps(body))
     return json.loads(answer) if answer.strip() else None
@@ -742,37 +784,63 @@ def tell(folder: Path) -> None:
         "    uv run scripts/update_from_template.py\n\n"
         f"It will say this, of which you can look at all before you commit:\n\n{proposal.summary}"
     )
-    issues = [
-        issue
-        for issue in api(f"issues?state=all&per_page=100&labels={PROPOSAL}")
-        if "pull_request" not in issue and issue["user"]["login"] == BOT
-    ]
-    known = newest(issues)
+    main_branch()
+    known = newest(our_issues("all"))
     body = {"title": proposal.title, "body": text}
     if known and known["state"] == "open":
         api(f"issues/{known['number']}", "PATCH", body)
-    elif not is_declined(known, proposal):
+        return
+    if is_declined(known, proposal):
+        return
+    try:
         api("issues", "POST", {**body, "labels": [PROPOSAL]})
+    except Problem as problem:
+        if NO_ISSUES not in str(problem):
+            raise
+        say(f"This repository has no issues, so it is told here alone.\n\n{text}")
+
+
+def our_issues(state: str) -> list[dict[str, Any]]:
+    """Give the issues that this workflow has opened, newest first."""
+    found = api(f"issues?state={state}&per_page=100&labels={PROPOSAL}")
+    return [
+        issue
+        for issue in found
+        if "pull_request" not in issue and issue["user"]["login"] == BOT
+    ]
+
+
+def main_branch() -> str:
+    """Give the repository's main branch; raises Problem where the run is of another one."""
+    branch: str = api("")["default_branch"]
+    if variable("GITHUB_REF_NAME") != branch:
+        raise Problem(
+            f"start this on {branch}: with another branch, what is on it would be proposed too"
+        )
+    return branch
 
 
 def propose(folder: Path) -> None:
     """Keep one branch and one pull request with the update."""
     proposal = saved(folder)
     owner = variable("GITHUB_REPOSITORY").partition("/")[0]
-    base = variable("GITHUB_REF_NAME")
-    known = newest(api(f"pulls?state=all&base={base}&head={owner}:{PROPOSAL}"))
+    base = main_branch()
+    known = newest(api(f"pulls?state=all&head={owner}:{PROPOSAL}"))
     pull = known if known and known["state"] == "open" else None
     if is_declined(known, proposal):
         return
     there = git(
         *("for-each-ref", "--format=%(objectname)"), f"refs/remotes/origin/{PROPOSAL}"
     ).strip()
-    committers = git("log", "--format=%ce", f"HEAD..{there or 'HEAD'}").split()
-    # Ours is one commit. A person's own, a change of ours or a merge of main is more.
-    if committers not in ([], [BOT_ADDRESS]):
+    if not is_ours(there, known):
         leave(pull, proposal)
         return
     git("fetch", "--quiet", str(folder / "commit.bundle"), f"+{SAVED}:{SAVED}")
+    parent, head = git("rev-parse", f"{SAVED}^", "HEAD").split()
+    if parent != head:
+        raise Problem(
+            f"{folder} holds an update of another commit: run the workflow again"
+        )
     if not is_same(there):
         push(there)
     if pull:
@@ -782,17 +850,33 @@ def propose(folder: Path) -> None:
             {**texts_of(proposal), "head": PROPOSAL, "base": base}, proposal
         )
     mark(pull, conflicts=proposal.conflicts)
+    for issue in our_issues("open"):
+        api(f"issues/{issue['number']}", "PATCH", {"state": "closed"})
+
+
+def is_ours(there: str, known: dict[str, Any] | None) -> bool:
+    """Tell whether nothing of a person's would be lost with the branch as it is.
+
+    Ours is one commit: a person's own, a change of ours or a merge of main is more. What was merged, by squashing
+    too, is in main.
+    """
+    if known and known["merged_at"] and known["head"]["sha"] == there:
+        return True
+    committers = git("log", "--format=%ce", f"HEAD..{there or 'HEAD'}").split()
+    return committers in ([], [BOT_ADDRESS])
 
 
 def leave(pull: dict[str, Any] | None, proposal: Proposal) -> None:
-    """Say, once, that a branch with a person's commits is not brought to a newer version."""
+    """Say, once, that a branch with a person's commits is not brought to a newer version; raises Problem where nobody would read that."""
     text = (
         f"Version {proposal.version} of the template is out. The branch {PROPOSAL} has commits "
         "that are not template-update.yml's, and is left as it is: merge it, or delete it, "
         "and the next run proposes what is new then."
     )
+    if not pull:
+        raise Problem(text)
     say(text)
-    if pull and pull["title"] != proposal.title:
+    if pull["title"] != proposal.title:
         comments = f"issues/{pull['number']}/comments"
         if all(comment["body"] != text for comment in api(f"{comments}?per_page=100")):
             api(comments, "POST", {"body": text})
@@ -863,21 +947,32 @@ def switch_draft(pull: dict[str, Any], mutation: str) -> None:
 # ---- Command line -----------------------------------------------------------------------
 
 
+def answer(text: str) -> str:
+    """Give an answer of the command line; argparse says where it is none."""
+    if "=" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return text
+
+
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
         "--check", action="store_true", help="only say whether something is new"
     )
-    parser.add_argument(
-        "--save", type=Path, metavar="FOLDER", help="save the update as a proposal"
+    mode.add_argument(
+        "--save",
+        type=Path,
+        metavar="FOLDER",
+        help="save an update, if there is one, to propose it; 0 then, whatever it leaves",
     )
-    parser.add_argument(
+    mode.add_argument(
         "--propose", type=Path, metavar="FOLDER", help="keep a pull request with it"
     )
-    parser.add_argument(
+    mode.add_argument(
         "--tell", type=Path, metavar="FOLDER", help="keep an issue that tells of it"
     )
     parser.add_argument(
@@ -888,6 +983,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=VALUE",
+        type=answer,
         help="change an answer",
     )
     parser.add_argument(
@@ -899,8 +995,8 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def check(_: argparse.Namespace) -> int:
-    """Say whether the template has a newer version; gives the exit status."""
+def is_new() -> bool:
+    """Say whether the template has a newer version; tells the next steps of a workflow, too."""
     found = check_update(read_answers())
     newest, current = found["latest_version"], found["current_version"]
     available = bool(found["update_available"])
@@ -908,8 +1004,42 @@ def check(_: argparse.Namespace) -> int:
         print(f"The template has version {newest}; the project has {current}.")
     else:
         print(f"Nothing is new: the project has {current}.")
-    append_to("GITHUB_OUTPUT", f"available={json.dumps(available)}\nlatest={newest}\n")
-    return 2 if available else 0
+    append_to("GITHUB_OUTPUT", f"available={json.dumps(available)}\n")
+    return available
+
+
+def save_if_new(options: argparse.Namespace) -> int:
+    """Update and save where there is a newer version; gives the exit status.
+
+    It is 0 also where something is left for a person, since the proposal says so: 1 and 2 are what uv ends with where
+    it cannot start this.
+    """
+    folder = options.save.resolve()
+    if folder.is_relative_to(Path.cwd()):
+        raise Problem(f"{folder} is in the project: save into a folder elsewhere")
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_new():
+        outcome = update(options)
+        save(outcome, folder)
+        say(summary(outcome))
+    return 0
+
+
+def start(options: argparse.Namespace) -> int:
+    """Do what the command line asks for; gives the exit status."""
+    if options.check:
+        return 2 if is_new() else 0
+    if options.save:
+        return save_if_new(options)
+    if options.propose:
+        propose(options.propose)
+        return 0
+    if options.tell:
+        tell(options.tell)
+        return 0
+    outcome = update(options)
+    say(summary(outcome))
+    return 1 if outcome.conflicts or outcome.red else 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -920,15 +1050,7 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     settle_git()
     try:
-        if options.check:
-            return check(options)
-        if options.propose or options.tell:
-            propose(options.propose) if options.propose else tell(options.tell)
-            return 0
-        outcome = update(options)
-        if options.save:
-            save(outcome, options.save.resolve())
-        say(summary(outcome))
+        return start(options)
     except KeyboardInterrupt:
         print(f"\nEnded. To bring everything back:\n\n{RESTORE}\n", file=sys.stderr)
         return 2
@@ -936,7 +1058,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"update_from_template.py: {problem}", file=sys.stderr)
         append_to("GITHUB_STEP_SUMMARY", f"❌ {problem}\n")
         return 1 if options.check else 2
-    return 1 if outcome.conflicts or outcome.red else 0
 
 
 if __name__ == "__main__":

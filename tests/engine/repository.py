@@ -96,7 +96,9 @@ class Repository:
         comments: The comments of each issue and pull request by its number, oldest first.
         issues: The issues, oldest first.
         pulls: The pull requests that were opened through the API, oldest first.
+        labels: The names of the labels.
         drafts: Whether pull requests can be drafts.
+        has_issues: Whether it has issues; pull requests it always has.
         app: The GitHub App that is installed; None without one.
         fork: Whether it is a fork of another repository.
         analyses: The categories of the results that code scanning has taken.
@@ -123,7 +125,9 @@ class Repository:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     issues: list[dict[str, Any]] = field(default_factory=list)
     pulls: list[dict[str, Any]] = field(default_factory=list)
+    labels: set[str] = field(default_factory=set)
     drafts: bool = True
+    has_issues: bool = True
     app: App | None = None
     fork: bool = False
     analyses: set[str] = field(default_factory=set)

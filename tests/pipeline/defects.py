@@ -138,11 +138,9 @@ IMAGE_CLEAN = "docker.yml / build / Require that nothing was found"
 PUSH_IMAGE = "docker.yml / build / Push the image by its digest"
 TAG_IMAGE = "docker.yml / merge / Tag the image"
 DOCKER_PASSED = f"docker.yml / passed / {SUM_UP}"
-ASK_TEMPLATE = "template-update.yml / template-update / Ask whether the template has a newer version"
-UPDATE = "template-update.yml / template-update / Update the project"
+UPDATE = "template-update.yml / template-update / Ask for a newer version and update the project to it"
 ASK_APP = "template-update.yml / pull-request / Get a token of the GitHub App"
 PROPOSE = "template-update.yml / pull-request / Push the branch and open or edit the pull request"
-CLOSE_ISSUE = "template-update.yml / pull-request / Close the issue that said so before"
 WRITE_ISSUE = "template-update.yml / issue / Open or edit the issue"
 
 MAKE_TAG = "release.yml / tag / Make the tag"
@@ -917,7 +915,7 @@ DEFECTS = [
     # template-update.yml
     defect(
         "the template cannot be reached",
-        {ASK_TEMPLATE},
+        {UPDATE},
         "does not say its versions",
         write(
             ".copier-answers.yml", "_commit: v1.0.0\n_src_path: git+file:///nowhere\n"
@@ -960,10 +958,25 @@ DEFECTS = [
         gates=False,
     ),
     defect(
-        "GitHub does not give the issues",
-        {CLOSE_ISSUE},
-        "HTTP 500",
-        prepare=newer_template(with_app, api_trouble("/issues")),
+        "the index is out of reach, and with it what the update script needs",
+        {UPDATE},
+        "(?i)failed to fetch|error sending request|could not connect|no solution found",
+        plant=replace(
+            "scripts/update_from_template.py",
+            "pyyaml==6.0.3",
+            "no-such-package-here==1",
+        ),
+        prepare=with_template("v1.1.0"),
+        gates=False,
+    ),
+    defect(
+        "template-update.yml is started on another branch",
+        {PROPOSE},
+        "start this on main",
+        prepare=newer_template(with_app),
+        happens=lambda here: here.dispatched(
+            here.commit(None, "change") and "refs/heads/change"
+        ),
         gates=False,
     ),
     # ossf-scorecard.yml

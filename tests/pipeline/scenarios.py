@@ -368,7 +368,9 @@ hashlib.md5(b"planted")  # noqa: S324  # nosemgrep: weak-digest
 
 ANSWERS = "{{ _copier_answers|to_nice_yaml -}}\n"
 # What a GitHub App needs to propose an update.
-APP_PERMISSIONS = dict.fromkeys(("contents", "pull-requests", "workflows"), "write")
+APP_PERMISSIONS = dict.fromkeys(
+    ("contents", "issues", "pull-requests", "workflows"), "write"
+)
 
 
 @functools.cache
@@ -614,7 +616,6 @@ UPDATES = [
         skipped_jobs=frozenset({"pull-request", "issue"}),
         skipped_steps=frozenset(
             {
-                "template-update / Update the project",
                 "template-update / Keep the update",
             }
         ),

@@ -23,7 +23,7 @@ on:
         default: testpypi
 jobs: {}
 """
-WRITES = {"contents": "write", "actions": "write", "pull-requests": "write"}
+WRITES = dict.fromkeys(("contents", "actions", "issues", "pull-requests"), "write")
 CHANGE = {"title": "Change", "head": "change", "base": "main"}
 JOB = "secret@Sample@job"
 BASE = "/repos/octo/sample-project"
@@ -231,6 +231,23 @@ def query_github(here: Repository, query: Any, *, held: dict[str, str] = WRITES)
     headers = {"Authorization": f"token {JOB}"}
     url = "https://api.github.com"
     return Client(github).post("/graphql", url, json=query, headers=headers).text
+
+
+def test_a_new_label_needs_the_right_to_issues(here: Repository) -> None:
+    ask(here, "POST", "/pulls", CHANGE)
+    labels = ("POST", "/issues/1/labels", {"labels": ["red"]})
+    held = {"pull-requests": "write"}
+    assert "permission to create labels" in ask(here, *labels, held=held).text
+    assert ask(here, *labels).status_code == 200
+    assert ask(here, *labels, held=held).status_code == 200
+
+
+def test_texts_have_a_longest_and_issues_may_be_off(here: Repository) -> None:
+    for path, body in (("/issues", {"title": "Long"}), ("/pulls", CHANGE)):
+        answer = ask(here, "POST", path, body | {"body": "x" * 65_537})
+        assert (answer.status_code, "too long" in answer.text) == (422, True)
+    here.has_issues = False
+    assert ask(here, "POST", "/issues", {"title": "Off"}).status_code == 410
 
 
 def test_a_label_is_put_on_once_and_taken_off_once(here: Repository) -> None:

@@ -8,8 +8,8 @@ from engine.github.bodies import account, comment
 from engine.repository import FORK
 from engine.result import Result
 from harness import cache_folder
-from planting import ONE_HOOK, PACKAGE, append, replace
-from scenarios import SMALL, code, with_app, with_template
+from planting import PACKAGE, append, replace
+from scenarios import SMALL, code
 
 
 def test_coverage_comment_is_edited(
@@ -35,21 +35,6 @@ def test_coverage_comment_is_edited(
         said.append(our["body"])
     assert all(text.startswith("<!-- coverage -->\n### Coverage") for text in said)
     assert len(set(said)) == 3
-
-
-def test_template_s_issue_becomes_a_pull_request(
-    repository: MakeRepository, execute: Execute
-) -> None:
-    """With a GitHub App, the issue of before is closed."""
-    here = repository(**SMALL)
-    with_template("v1.1.0")(here)
-    here.commit(ONE_HOOK, "main")
-    for prepare in (lambda _: None, with_app):
-        prepare(here)
-        result = execute(here, "template-update.yml", here.scheduled("0 5 * * 1"))
-        assert result.red == set(), result.failures
-    assert [issue["state"] for issue in here.issues] == ["closed"]
-    assert [pull["state"] for pull in here.pulls] == ["open"]
 
 
 def test_hooks_are_cached(repository: MakeRepository, execute: Execute) -> None:

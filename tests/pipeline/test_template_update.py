@@ -67,12 +67,17 @@ class Update:
         folder = self.checkout(here)
         saved = folder.with_name(f"{folder.name}-saved")
         command = [sys.executable, SCRIPT, "--no-hooks", "--save", str(saved)]
-        done = run(command, cwd=folder, check=False)
-        assert done.returncode in (0, 1), done.stderr
+        run(command, cwd=folder)
         return saved
 
     def propose(
-        self, here: Repository, saved: Path, token: str = APP, status: int | None = 0
+        self,
+        here: Repository,
+        saved: Path,
+        token: str = APP,
+        *,
+        status: int | None = 0,
+        branch: str = "main",
     ) -> str:
         """Propose what was saved, as a pull request with the App's token, else as an issue; gives what was said."""
         mode = "--propose" if token.startswith(APP.partition(":")[0]) else "--tell"
@@ -87,7 +92,7 @@ class Update:
                 "HOME": str(self.folder),
                 "GH_TOKEN": token,
                 "GITHUB_REPOSITORY": here.full_name,
-                "GITHUB_REF_NAME": "main",
+                "GITHUB_REF_NAME": branch,
             }
             # Isolated: with nothing but Python itself, as in the job that has the token.
             command = [sys.executable, "-IS", SCRIPT, mode, str(saved)]
@@ -271,8 +276,36 @@ def test_a_branch_of_that_name_that_was_there_is_left_alone(
     here: Repository, update: Update
 ) -> None:
     theirs = here.commit(append("README.md", "\nMine.\n"), "template-update")
-    assert "left as it is" in update(here)
+    said = update.propose(here, update.save(here), status=2)
+    assert "left as it is" in said
     assert (here.ask("rev-parse", BRANCH), here.pulls) == (theirs, [])
+
+
+def test_what_was_squashed_into_main_is_not_in_the_way(
+    here: Repository, update: Update
+) -> None:
+    """GitHub keeps the branch, with the commits of who decided the conflicts."""
+    update(here)
+    theirs = here.commit(append("README.md", "\nMine.\n"), "template-update")
+    squashed = here.ask(
+        *("commit-tree", f"{theirs}^{{tree}}", "-p", "main", "-m", TITLE.format(1))
+    )
+    here.ask("update-ref", MAIN, squashed)
+    (pull,) = here.pulls
+    pull |= {"state": "closed", "merged_at": "2026-11-25T00:00:00Z"}
+    pull["head"]["sha"] = theirs
+    with_template("v1.2.0")(here)
+    update(here)
+    assert [p["title"] for p in here.pulls] == [TITLE.format(n) for n in (1, 2)]
+    assert here.ask("rev-parse", f"{BRANCH}^") == squashed
+
+
+def test_only_main_is_proposed(here: Repository, update: Update) -> None:
+    saved = update.save(here)
+    for token in (APP, ISSUE):
+        said = update.propose(here, saved, token, status=2, branch="change")
+        assert "start this on main" in said
+    assert (here.pulls, here.issues, here.object_of(BRANCH)) == ([], [], None)
 
 
 def test_what_was_closed_is_not_proposed_again(
@@ -296,6 +329,7 @@ def test_what_was_closed_is_not_proposed_again(
             "contents",
             "Permission to the repository denied|The requested URL returned error: 403",
         ),
+        ("issues", "You do not have permission to create labels"),
         ("pull-requests", "Resource not accessible by integration"),
         ("workflows", "without `workflows` permission"),
     ],
@@ -304,14 +338,45 @@ def test_a_token_with_too_little_is_refused(
     here: Repository, update: Update, missing: str, says: str
 ) -> None:
     here.private = True
+    here.commit(write("version.txt", "ours\n"), "main")
     # A template that changes a workflow.
     template = here.folder / "template"
     write("template/.github/workflows/trivy.yml", "name: Trivy\n")(template)
     with_template("v1.2.0")(here)
+    saved = update.save(here)
     held = {name: level for name, level in APP_PERMISSIONS.items() if name != missing}
-    said = update.propose(here, update.save(here), app_token(SECRET, held), status=2)
+    said = update.propose(here, saved, app_token(SECRET, held), status=2)
     assert re.search(says, said), said
+    # With all that it needs it goes on.
+    update.propose(here, saved)
+    (pull,) = here.pulls
+    assert (pull["draft"], names(pull)) == (True, [CONFLICT])
+
+
+def test_what_is_not_the_saved_update_is_refused(
+    here: Repository, update: Update, tmp_path: Path
+) -> None:
+    saved = update.save(here)
+    here.commit(append("README.md", "\nMore.\n"), "main")
+    assert "an update of another commit" in update.propose(here, saved, status=2)
+    (saved / "proposal.json").write_text("{}", "utf-8")
+    for folder in (saved, tmp_path / "nothing"):
+        assert "holds no update" in update.propose(here, folder, status=2)
     assert (here.pulls, here.object_of(BRANCH)) == ([], None)
+
+
+@pytest.mark.parametrize("token", [APP, ISSUE])
+def test_a_text_is_no_longer_than_github_takes_it(
+    here: Repository, update: Update, token: str
+) -> None:
+    for number in range(500):
+        write(f"template/{number}-{'long' * 40}.txt", "New.\n")(
+            here.folder / "template"
+        )
+    with_template("v1.2.0")(here)
+    update(here, token)
+    (proposed,) = (*here.pulls, *here.issues)
+    assert "the rest is in the summary of the run" in proposed["body"]
 
 
 # ---- Issues ----------------------------------------------------------------------------------------------------------
@@ -340,6 +405,22 @@ def test_one_issue_follows_the_newest_version(here: Repository, update: Update) 
     with_template("v1.3.0")(here)
     update(here, ISSUE)
     assert [i["title"] for i in here.issues[1:]] == [TITLE.format(n) for n in (2, 3)]
+
+
+def test_without_issues_the_run_says_it(here: Repository, update: Update) -> None:
+    here.has_issues = False
+    assert "uv run scripts/update_from_template.py" in update(here, ISSUE)
+    assert here.issues == []
+
+
+def test_the_pull_request_takes_the_issue_s_place(
+    here: Repository, update: Update
+) -> None:
+    saved = update.save(here)
+    update.propose(here, saved, ISSUE)
+    update.propose(here, saved)
+    assert [i["state"] for i in here.issues] == ["closed"]
+    assert [p["state"] for p in here.pulls] == ["open"]
 
 
 # ---- Ended in between ------------------------------------------------------------------------------------------------

@@ -33,9 +33,11 @@ jobs:
 """
 FILES = {
     "copier.yml": "_subdirectory: template\nextra:\n  type: bool\n  default: true\n"
+    'size:\n  type: int\n  default: 1\n  validator: "{% if size > 9 %}Take less{% endif %}"\n'
     '_exclude:\n  - "{% if not extra %}/extra.txt{% endif %}"\n',
     "template/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers | to_nice_yaml }}",
     "template/ci.yml": WORKFLOW,
+    "template/docs/page.txt": "Page one.\n",
     "template/extra.txt": "Extra.\n",
     "template/old.txt": "Old.\n",
     "template/pyproject.toml": "[project]\nname = 'sample'\nversion = '1'\n",
@@ -43,6 +45,7 @@ FILES = {
 # What the next version changes, by file: a text and what stands in its place; None takes the file away.
 NEXT: dict[str, tuple[str, str] | None] = {
     "template/ci.yml": (f"{OLD} # v7.0.1", f"{ITS} # v7.2.0"),
+    "template/docs/page.txt": ("one", "two"),
     "template/old.txt": None,
 }
 # What it adds.
@@ -143,7 +146,7 @@ def test_what_is_new_arrives_and_is_told(
     assert "The hooks are green." in said
     assert ITS in (project / "ci.yml").read_text("utf-8")
     staged = git(project, "diff", "--cached", "--name-only").split()
-    new = ["new/more.txt", "new/notes.txt"]
+    new = ["docs/page.txt", "new/more.txt", "new/notes.txt"]
     assert staged == [".copier-answers.yml", "ci.yml", *new, "old.txt"]
     commit(project, "Update")
     assert script.main([]) == 0
@@ -319,6 +322,64 @@ def test_settings_of_the_user_change_nothing(
     assert (project / "extra.txt").read_text("utf-8") == "Ours.  \n"
 
 
+def test_what_a_link_leads_to_is_left_alone(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.move(project / "docs", project / "elsewhere")
+    (project / "elsewhere/page.txt").write_text("Ours.\n", "utf-8")
+    (project / "docs").symlink_to("elsewhere")
+    commit(project, "Link")
+    assert script.main([]) == 0
+    assert "`docs/` is a link: what is in it is left alone." in capsys.readouterr().out
+    assert (project / "elsewhere/page.txt").read_text("utf-8") == "Ours.\n"
+
+
+@pytest.mark.parametrize("place", ["saved", ".", "../elsewhere"])
+def test_an_update_is_saved_elsewhere(
+    project: Path,
+    script: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
+) -> None:
+    """Not in the project, where it would be part of itself; its commit is the workflow's, whoever runs it."""
+    change(project, "ci.yml", "echo second", "echo ours")
+    monkeypatch.setenv("GIT_COMMITTER_EMAIL", "me@example.org")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    status = script.main(["--save", place])
+    if place != "../elsewhere":
+        assert status == 2
+        assert "save into a folder elsewhere" in capsys.readouterr().err
+        assert git(project, "status", "--porcelain") == ""
+        return
+    assert status == 0
+    assert "available=true" in (tmp_path / "output").read_text("utf-8")
+    bundle = str(tmp_path / "elsewhere/commit.bundle")
+    git(project, "fetch", "-q", bundle, f"+{script.SAVED}:refs/heads/saved")
+    told = git(project, "log", "-1", "--format=%an %ae %cn %ce %s", "saved").split()
+    bot = [script.BOT, script.BOT_ADDRESS]
+    assert told[:4] == bot * 2
+    assert git(project, "show", "saved:docs/page.txt") == "Page two.\n"
+    # With nothing new nothing is saved.
+    git(project, "reset", "-q", "--hard", "saved")
+    assert script.main(["--save", str(tmp_path / "again")]) == 0
+    assert list((tmp_path / "again").iterdir()) == []
+    assert "available=false" in (tmp_path / "output").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--data=extra"], ["--check", "--save=x"], ["--tell=x", "--propose=x"]],
+)
+def test_a_command_line_without_sense_is_refused(
+    script: ModuleType, arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        script.main(arguments)
+    assert ended.value.code == 2
+
+
 def test_without_uv_the_rest_is_told(
     project: Path,
     script: ModuleType,
@@ -398,7 +459,7 @@ def test_check_says_whether_something_is_new(
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
     assert script.main(["--check"]) == 2
     assert "has version 2.0.0; the project has 1.0.0" in capsys.readouterr().out
-    assert (tmp_path / "output").read_text("utf-8") == "available=true\nlatest=2.0.0\n"
+    assert (tmp_path / "output").read_text("utf-8") == "available=true\n"
     assert git(project, "status", "--porcelain") == ""
     script.main([])
     commit(project, "Update")
@@ -462,6 +523,30 @@ def write_answers(text: str) -> Callable[[Path], None]:
     return meddle
 
 
+def change_answer(old: str, new: str) -> Callable[[Path], None]:
+    """Change a line of the answers file by hand."""
+
+    def meddle(project: Path) -> None:
+        change(project, ".copier-answers.yml", old, new)
+
+    return meddle
+
+
+def folder_for_file(project: Path) -> None:
+    """Put a folder in the place of a file."""
+    (project / "extra.txt").unlink()
+    (project / "extra.txt").mkdir()
+    (project / "extra.txt/ours.txt").write_text("Ours.\n", "utf-8")
+    commit(project, "Replace")
+
+
+def file_for_folder(project: Path) -> None:
+    """Put a file in the place of a folder."""
+    shutil.rmtree(project / "docs")
+    (project / "docs").write_text("Ours.\n", "utf-8")
+    commit(project, "Replace")
+
+
 @pytest.mark.parametrize(
     ("meddle", "says"),
     [
@@ -472,6 +557,11 @@ def write_answers(text: str) -> Callable[[Path], None]:
         (write_answers("_src_path: [\n"), ".copier-answers.yml cannot be read"),
         (write_answers("- a list\n"), "lacks _src_path and _commit"),
         (write_answers("_src_path: x\n"), "lacks _commit"),
+        (change_answer("size: 1", "size: 99"), "has an answer that is refused"),
+        (change_answer("size: 1", "size: big"), "has an answer that is refused"),
+        (change_answer("size: 1", "1: size"), "has 1 as a name"),
+        (folder_for_file, "extra.txt is a folder, and a file in the template"),
+        (file_for_folder, "docs is a file, and a folder in the template"),
         (move_template, "cannot be had from /nowhere/template.git"),
         (
             forget_version,

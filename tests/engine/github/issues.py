@@ -72,9 +72,23 @@ def list_issues(here: Repository, call: Call) -> Any:
     ]
 
 
+# Characters.
+MAX_BODY = 65_536
+
+
+def require_short(asked: dict[str, Any]) -> None:
+    """Refuse a text that is too long."""
+    if len(asked.get("body") or "") > MAX_BODY:
+        raise Refusal(422, f"body is too long (maximum is {MAX_BODY} characters)")
+
+
 def add_issue(here: Repository, call: Call) -> Any:
     """Open an issue."""
     call.require("issues", level="write")
+    if not here.has_issues:
+        raise Refusal(410, "Issues are disabled for this repo")
+    require_short(call.body)
+    here.labels |= set(call.body.get("labels", []))
     number = 100 + len(here.issues)
     issue = bodies.issue(
         here.full_name, number, call.body["title"], call.body.get("body")

@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.github import bodies
 from engine.github.call import Call, Refusal
+from engine.github.issues import require_short
 from engine.repository import MAIN, OWNER, Repository
 
 HEADS = "refs/heads/"
@@ -33,6 +34,7 @@ def add_pull(here: Repository, call: Call) -> Any:
     """Open a pull request between two branches of the repository; there is only one of each."""
     call.require("pull-requests", level="write")
     asked = call.body
+    require_short(asked)
     if asked.get("draft") and not here.drafts:
         raise Refusal(422, "Draft pull requests are not supported in this repository.")
     for branch in (asked["head"], asked["base"]):
@@ -68,6 +70,7 @@ def edit_pull(here: Repository, call: Call, number: int) -> Any:
     """Change title, text or state of a pull request."""
     call.require("pull-requests", level="write")
     pull = by_number(here, number)
+    require_short(call.body)
     pull.update(call.body)
     return pull
 
@@ -99,9 +102,18 @@ def labelled(here: Repository, call: Call, number: int) -> dict[str, Any]:
 
 
 def add_labels(here: Repository, call: Call, number: int) -> Any:
-    """Label an issue or a pull request; a label that is not there yet is made (github/docs#35718)."""
+    """Label an issue or a pull request.
+
+    A label that is not there yet is made (github/docs#35718), which the right to pull requests does not allow
+    (actions/labeler#870).
+    """
     labels: list[dict[str, Any]] = labelled(here, call, number)["labels"]
     known = {label["name"] for label in labels}
+    if set(call.body["labels"]) - here.labels and not call.may("issues", level="write"):
+        raise Refusal(
+            403, "You do not have permission to create labels on this repository."
+        )
+    here.labels |= set(call.body["labels"])
     labels += [
         bodies.label(here.full_name, name)
         for name in call.body["labels"]

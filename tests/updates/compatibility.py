@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 import yaml
 from jinja2.sandbox import SandboxedEnvironment
+from packaging.version import Version
 from pathspec import GitIgnoreSpec
 from policy import DATA
 
@@ -55,6 +56,23 @@ def jobs(sources: Path) -> set[str]:
     }
 
 
+def floor_of(sources: Path) -> str:
+    """Give the oldest Copier that a version takes."""
+    data = yaml.safe_load((sources / "copier.yml").read_text("utf-8"))
+    return str(data["_min_copier_version"])
+
+
+def pinned_copier(sources: Path) -> str:
+    """Give the Copier that the projects of a version update by; nothing where they have no script for it."""
+    script = sources / "template/scripts/update_from_template.py"
+    found = (
+        re.search(r'"copier==([^"]+)"', script.read_text("utf-8"))
+        if script.exists()
+        else None
+    )
+    return found[1] if found else ""
+
+
 def questions(sources: Path) -> dict[str, dict[str, Any]]:
     """Give what a version asks, without the values that only follow from answers."""
     data = yaml.safe_load((sources / "copier.yml").read_text("utf-8"))
@@ -83,6 +101,9 @@ def violations(old: Path, new: Path, allowed: Allowed) -> Iterator[str]:
     for job in sorted(jobs(old) - there - allowed.retired.keys()):
         if any(other.startswith(job.partition(": ")[0]) for other in there):
             yield f"{job} is gone: keep the job's id, or write down under [retired] what takes its place"
+    floor, pinned = floor_of(new), pinned_copier(old)
+    if pinned and Version(floor) > Version(pinned):
+        yield f"_min_copier_version is {floor}: projects update by the Copier {pinned} that their script names, so keep it within that"
     before, after = questions(old), questions(new)
     text = (new / "extensions/validation.jinja").read_text("utf-8")
     former = set(" ".join(FORMER.findall(text)).split())

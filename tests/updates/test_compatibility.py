@@ -64,6 +64,12 @@ def test_what_the_improved_release_takes_away_must_be_written_down(
         ),
         (
             "copier.yml",
+            '_min_copier_version: "9.18.2"',
+            '_min_copier_version: "99.0.0"',
+            "_min_copier_version is 99.0.0: projects update by",
+        ),
+        (
+            "copier.yml",
             "codecov:\n  type: bool\n",
             "codecov:\n  type: str\n",
             "codecov has another type",

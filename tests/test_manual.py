@@ -264,6 +264,7 @@ ELSEWHERE = {
     "leaks found": "Gitleaks",
     "missing from sdist": "check-manifest",
     "Backend subprocess exited": "build",
+    "no answer to initialize in time": "scripts/test_server.py, which fills in what was asked",
     "Code Finding": "Semgrep",
     "Can't parse version from tag": "setuptools-scm",
     "without `workflows` permission": "git push to GitHub",

@@ -76,10 +76,13 @@ def test_each_project_has_its_documents(name: str, render: Renderer) -> None:
         "CONTRIBUTING.md",
         "README.md",
         "SECURITY.md",
+        "docs/care.md",
+        "docs/costs.md",
         "docs/pipeline.md",
         "docs/releasing.md",
         "docs/setup.md",
         "docs/troubleshooting.md",
+        "docs/workflows.md",
     ]
 
 

@@ -185,7 +185,8 @@ ALWAYS = set(
     """
 .copier-answers.yml .editorconfig .gitattributes .gitignore .gitleaks.toml .gitleaksignore .pre-commit-config.yaml
 .python-version .trivyignore.yaml LICENSE MANIFEST.in README.md pyproject.toml socket.yml trivy.yaml
-CONTRIBUTING.md SECURITY.md docs/pipeline.md docs/releasing.md docs/setup.md docs/troubleshooting.md
+CONTRIBUTING.md SECURITY.md
+docs/care.md docs/costs.md docs/pipeline.md docs/releasing.md docs/setup.md docs/troubleshooting.md docs/workflows.md
 .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/config.yml .github/ISSUE_TEMPLATE/feature.yml
 .github/dependabot.yml .github/pull_request_template.md
 .github/workflows/build.yml .github/workflows/coverage.yml .github/workflows/gitleaks.yml

@@ -269,6 +269,7 @@ ELSEWHERE = {
     "Can't parse version from tag": "setuptools-scm",
     "without `workflows` permission": "git push to GitHub",
     "not granted to this installation": "GitHub",
+    "permission to create labels": "GitHub",
     "A JSON web token could not be decoded": "GitHub",
     "Permission denied": "git push to GitHub",
     "stale info": "git push",

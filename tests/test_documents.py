@@ -209,6 +209,11 @@ ELSEWHERE = {
     ".semgrep": "a folder that a team may add",
     ".git": "not in an export",
     "answers.yml": "written by a person who renders many projects",
+    "repositories.txt": "written by a person who renders many projects",
+    "octo/first-service": "a repository's name in an example",
+    "octo/second-library": "a repository's name in an example",
+    ".html_url": "part of what GitHub answers",
+    ".title": "part of what GitHub answers",
     ".rej": "an ending",
     ".jinja": "an ending",
 }

@@ -6,6 +6,7 @@ page, or NOT_TYPED gives the reason.
 
 import hashlib
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,18 +37,11 @@ NOT_TYPED = {
 }
 # Entries of the troubleshooting whose commands are not typed, by the beginning of their headings.
 UNTRIED = {
-    "`uv sync` or `uv lock` fails": "the printed next steps are the same; tests/test_native.py types them",
-    "The version is 0.1.dev1": "needs a server with tags",
-    "A hook fails because Go is missing": "the same line is typed under a gate",
-    "A commit hook changed files": "shows and adds; typed under a gate",
     "Tests fail on": "needs a Python that the machine may not have; a row of CONTRIBUTING.md",
-    "Tests fail because of a warning": "shows warnings that the seed code does not have",
     '"Docker passed" is red': "needs a run on GitHub",
     '"Template update" is red': "needs a newer template",
     "The template has a newer version": "needs a server with the branch",
     "A required check waits": "the same lines of docs/setup.md are typed, against the fake GitHub",
-    '"is not a version"': "the same line of docs/releasing.md is typed",
-    '"is on the same commit as"': "makes an empty commit; docs/releasing.md",
     '"has 2 drafts"': "starts a workflow; the same line of docs/releasing.md is typed",
     '"was published by hand and is immutable"': "starts a workflow, as docs/releasing.md does",
     '"has no published release"': "starts a workflow; the same line of docs/releasing.md is typed",
@@ -157,6 +151,70 @@ def test_each_command_works(
     assert someone.here.run(check, check=False).returncode == 1
 
 
+# ---- Troubles that are no gate's -------------------------------------------------------------------------------------
+
+
+def as_planted(here: Checkout) -> None:
+    """Leave the project as it is."""
+
+
+def no_repository(here: Checkout) -> None:
+    """Have a folder that is no repository, and see that uv refuses it."""
+    shutil.rmtree(here.path / ".git")
+    assert here.run("uv sync", check=False).returncode != 0
+
+
+def tag_elsewhere(here: Checkout) -> None:
+    """Let the repository that this is a clone of have a version tag that the clone lacks."""
+    here.run("git clone -q --bare . ../origin && git remote set-url origin ../origin")
+    here.run("git -C ../origin tag v1.2.3")
+    assert "\n0.1.dev" in here.run("uv run python -m setuptools_scm").stdout
+
+
+def one_version(here: Checkout) -> None:
+    """Have a version tag on the newest commit."""
+    here.run("git tag v1.2.3")
+
+
+def warning(here: Checkout) -> None:
+    """Have a test that warns, and see that it is red."""
+    test = '"""Planted."""\n\nimport warnings\n\n\ndef test_planted() -> None:\n    """Warn."""\n    warnings.warn("planted")\n'
+    (here.path / "tests/test_planted.py").write_text(test, "utf-8")
+    assert here.run("uv run pytest", check=False).returncode == 1
+
+
+def changed_by_a_hook(here: Checkout) -> None:
+    """Have a file that a hook has changed after it was added."""
+    with (here.path / "SECURITY.md").open("a", encoding="utf-8") as file:
+        file.write("\nPlanted.\n")
+
+
+# The beginning of an entry's heading, what is so before, and what shows that its commands have helped.
+TROUBLE = {
+    "`uv sync` or `uv lock` fails": (no_repository, "git status --short --branch", "main"),
+    "The version begins with 0.1.dev": (tag_elsewhere, "uv run python -m setuptools_scm", "1.2.3"),
+    "A commit hook changed files": (changed_by_a_hook, "git diff --cached", "+Planted."),
+    "A hook fails because Go is missing": (as_planted, "uv run pre-commit run actionlint --all-files", "Passed"),
+    "Tests fail because of a warning": (warning, "uv run pytest -W default -q", "UserWarning: planted"),
+    '"is not a version"': (one_version, "uv run scripts/release.py check v1.2.3", "v1.2.3 is version 1.2.3"),
+    '"is on the same commit as"': (one_version, "git log -1 --format=%s", "Release 1.3.0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", TROUBLE)
+def test_the_commands_of_other_entries_help(
+    start: str, typist: Callable[..., Typist]
+) -> None:
+    someone = typist(**SMALL)
+    found = entries((someone.here.path / TROUBLES).read_text("utf-8"))
+    ((_, commands),) = [found[h] for h in found if h.startswith(start)]
+    prepare, look, shows = TROUBLE[start]
+    prepare(someone.here)
+    for line in commands.splitlines():
+        someone.type_line(line)
+    assert shows in someone.here.run(look).stdout
+
+
 # ---- That none is left out -------------------------------------------------------------------------------------------
 
 
@@ -181,7 +239,7 @@ def test_each_entry_with_commands_is_tried_or_says_why_not(
     name: str, render: Renderer
 ) -> None:
     page = render(**ANSWERS[name]).text(TROUBLES)
-    starts = {case.heading for case in CASES} | UNTRIED.keys()
+    starts = {case.heading for case in CASES} | UNTRIED.keys() | TROUBLE.keys()
     starts |= {start for start, _ in NOT_HERE.values() if start}
     left = {
         heading

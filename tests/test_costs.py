@@ -103,6 +103,22 @@ def test_a_runner_is_named_where_it_is_used(render: Renderer) -> None:
 
 
 @pytest.mark.quick
+def test_the_manual_says_which_jobs_take_two_minutes(render: Renderer) -> None:
+    """One for each job, two for each that builds the image: what the page says of the estimates."""
+    text = render().text("docs/costs.md")
+    assert "one minute for each job, two for each that builds the image" in text
+    project = render(codecov=True).path
+    found = [
+        cost.jobs(project, event, private=False, mode="full") for event in cost.EVENTS
+    ]
+    minutes = {job.name: job.minutes for jobs in found for job in jobs}
+    assert {job for job, number in minutes.items() if number != 1} == {
+        "docker.yml / build"
+    }
+    assert minutes["docker.yml / build"] == 2
+
+
+@pytest.mark.quick
 def test_a_public_repository_pays_nothing(render: Renderer) -> None:
     for mode in ("auto", "full"):
         costs = cost.figures(render().path, private=False, mode=mode)

@@ -252,7 +252,7 @@ ELSEWHERE = {
     "Only notify for failed workflows": "GitHub",
     "Report a vulnerability": "GitHub",
     "needs to be updated": "uv",
-    "nable to find lockfile": "uv",
+    "find lockfile": "uv",
     "Found 1 error": "Ruff and mypy",
     "would reformat": "Black",
     "FAILED tests/": "pytest",

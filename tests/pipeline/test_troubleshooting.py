@@ -128,7 +128,7 @@ CASES = [
     ),
     Case(
         '"Check that the lock file is up to date"',
-        "nable to find lockfile",
+        "find lockfile",
         defects.LOCK,
         "there is no lock file",
         nothing_more,

@@ -337,6 +337,8 @@ def run_copier(
         done = run(command)
         status, said = done.returncode, last_line(done.stderr)
     if status:
+        if "requires Copier version" in said:
+            said += f" Raise the Copier in the head of scripts/{Path(__file__).name}."
         raise Problem(
             f"copier could not update from {answers['_src_path']}: {said} "
             f"If files are changed now:\n\n{RESTORE}\n"

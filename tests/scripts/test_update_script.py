@@ -89,6 +89,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit(folder, "Broken")
     git(folder, "tag", "broken")
     git(folder, "reset", "-q", "--hard", "v2.0.0")
+    with (folder / "copier.yml").open("a", encoding="utf-8") as file:
+        file.write('_min_copier_version: "99.0.0"\n')
+    commit(folder, "Later")
+    git(folder, "tag", "later")
+    git(folder, "reset", "-q", "--hard", "v2.0.0")
     return folder
 
 
@@ -332,6 +337,16 @@ def test_what_a_link_leads_to_is_left_alone(
     assert script.main([]) == 0
     assert "`docs/` is a link: what is in it is left alone." in capsys.readouterr().out
     assert (project / "elsewhere/page.txt").read_text("utf-8") == "Ours.\n"
+
+
+def test_a_template_that_wants_a_newer_copier_says_where_it_is_named(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert script.main(["--version=later"]) == 2
+    said = capsys.readouterr().err
+    assert "requires Copier version >= 99.0.0" in said
+    assert "Raise the Copier in the head of scripts/" in said
+    assert git(project, "status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize("place", ["saved", ".", "../elsewhere"])

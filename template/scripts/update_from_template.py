@@ -59,6 +59,7 @@ BEGIN, ORIGIN, MIDDLE, END = (
 )
 
 
+IMAGE = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 # How Copier refuses an answer.
 WRONG_ANSWER = re.compile(
     "Validation error|Could not convert|Invalid choice|invalid literal"
@@ -288,7 +289,8 @@ def update(options: argparse.Namespace) -> Outcome:
             "Neither the lock nor the hooks were run: decide the conflicts first, then run "
             "`uv lock`, `git add --all` and `uv run pre-commit run --all-files`."
         )
-    outcome.changed = changed_files()
+    gone = set(outcome.removed)
+    outcome.changed = [path for path in changed_files() if path not in gone]
     return outcome
 
 
@@ -427,11 +429,18 @@ def keep_changed_files(before: Path, outcome: Outcome) -> None:
             continue
         rendered = before / path
         committed = git("show", f"HEAD:{path}")
-        if rendered.is_file() and rendered.read_bytes() == bytes_of(committed):
+        if rendered.is_file() and without_pins(
+            text_of(rendered.read_bytes())
+        ) == without_pins(committed):
             outcome.removed.append(path)
         else:
             git("checkout", "--quiet", "HEAD", "--", path)
             outcome.kept.append(path)
+
+
+def without_pins(text: str) -> str:
+    """Give a text without what Dependabot moves in it: the pins of actions and of images."""
+    return IMAGE.sub("", PIN.sub(r"\g<use>", text))
 
 
 # ---- Conflicts ---------------------------------------------------------------------
@@ -672,7 +681,9 @@ def summary(outcome: Outcome) -> str:
         "Actions that both sides had moved are at the newer version": outcome.pins,
         "Kept, since you have changed them, though the template no longer has them "
         "(delete what you do not want)": [f"`{path}`" for path in outcome.kept],
-        "Removed, unchanged as they were": [f"`{path}`" for path in outcome.removed],
+        "Removed, since you had changed no more than pins": [
+            f"`{path}`" for path in outcome.removed
+        ],
         "Changed": [f"`{path}`" for path in outcome.changed],
     }
     for title, entries in sections.items():

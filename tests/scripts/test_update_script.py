@@ -38,7 +38,7 @@ FILES = {
     "template/{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers | to_nice_yaml }}",
     "template/ci.yml": WORKFLOW,
     "template/docs/page.txt": "Page one.\n",
-    "template/extra.txt": "Extra.\n",
+    "template/extra.txt": f"Extra.\nuses: actions/checkout@{OLD} # v7.0.1\nFROM python:3.12@sha256:{64 * '1'}\n",
     "template/old.txt": "Old.\n",
     "template/pyproject.toml": "[project]\nname = 'sample'\nversion = '1'\n",
 }
@@ -147,7 +147,7 @@ def test_what_is_new_arrives_and_is_told(
         f"To bring everything back as it was, at any time:\n\n{script.RESTORE}\n\n"
     )
     assert "Template: v1.0.0 → v2.0.0" in said
-    assert "Removed, unchanged as they were:\n\n- `old.txt`" in said
+    assert "Removed, since you had changed no more than pins:\n\n- `old.txt`" in said
     assert "The hooks are green." in said
     assert ITS in (project / "ci.yml").read_text("utf-8")
     staged = git(project, "diff", "--cached", "--name-only").split()
@@ -224,6 +224,17 @@ def test_an_answer_takes_only_what_nobody_has_changed(
     assert script.main(["--data", "extra=false"]) == 0
     assert (project / "extra.txt").exists() == changed
     assert "extra: false" in (project / ".copier-answers.yml").read_text("utf-8")
+
+
+def test_pins_that_dependabot_moved_do_not_keep_a_file(
+    project: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It moves them everywhere, so that nothing could be switched off any more."""
+    change(project, "extra.txt", f"{OLD} # v7.0.1", f"{MINE} # v7.1.0")
+    change(project, "extra.txt", f"3.12@sha256:{64 * '1'}", f"3.13@sha256:{64 * '2'}")
+    assert script.main(["--data", "extra=false"]) == 0
+    assert not (project / "extra.txt").exists()
+    assert "you had changed no more than pins" in capsys.readouterr().out
 
 
 @pytest.mark.core
@@ -324,7 +335,7 @@ def test_settings_of_the_user_change_nothing(
     )
     (project / "ours.txt").unlink()
     assert script.main([]) == 0
-    assert (project / "extra.txt").read_text("utf-8") == "Ours.  \n"
+    assert (project / "extra.txt").read_text("utf-8").startswith("Ours.  \n")
 
 
 def test_what_a_link_leads_to_is_left_alone(

@@ -527,7 +527,7 @@ DEFECTS = [
     defect(
         "there is no lock file",
         {*ALL_SYNCS, LOCK, EXPORT, PLAN_IMAGE},
-        "(?s)nable to find lockfile at .uv.lock..*run .uv lock.",
+        "(?s)Unable to find lockfile at .uv.lock..*run .uv lock.",
         remove("uv.lock"),
         answers=IMAGE,
     ),

@@ -619,7 +619,8 @@ def test_the_pipeline_is_green_afterwards(
 ) -> None:
     """What a push to main starts, with what people have added to it; the update has run the hooks.
 
-    An image is built for every platform or not at all: that takes longer than all else, and is shown elsewhere.
+    One project runs every second workflow, the next one the others. An image is built for every platform or not at all:
+    that takes longer than all else, and is shown elsewhere.
     """
     old, kind = PIPELINES[number]
     folder = project(old, ON | {"kind": kind, "python_versions": ["3.12"]})
@@ -636,6 +637,6 @@ def test_the_pipeline_is_green_afterwards(
     event = here.push()
     started = under_test.started_by(under_test.load(folder), event)
     assert {"tests.yml", "build.yml", "pre-commit.yml", "ours.yml"} <= set(started)
-    for workflow in set(started) - {"docker.yml"}:
+    for workflow in sorted({*started} - {"docker.yml"})[number % 2 :: 2]:
         result = execute(here, workflow, event, system="ubuntu-latest")
         assert result.red == set(), result.failures

@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from engine import network, under_test
 from engine.fixtures import Execute
 from engine.github import git
 from engine.github.server import HOSTS, GitHub
-from engine.repository import Repository
 from engine.result import SUCCESS
-from engine.under_test import app_token
-from harness import copier, run, tool
+from harness import copier
 from native import Checkout
-
-# What an owner may do, whose login gh and git know.
-OWNER = dict.fromkeys(("administration", "actions", "contents", "workflows"), "write")
-SECRET = "made-up"  # noqa: S105
+from owner import LOGIN, SECRET, new_repository
 
 
 def printed(message: str) -> list[str]:
@@ -26,16 +20,8 @@ def printed(message: str) -> list[str]:
     return re.findall(r"(?m)^  (\S.*)$", message)
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Repository:
-    """Give a repository on GitHub that has just been created."""
-    nothing = tmp_path / "nothing"
-    run([tool("git"), "init", "-q", "--initial-branch=main", str(nothing)])
-    return Repository(tmp_path / "github", nothing, immutable_releases=False)
-
-
 def test_the_first_push_is_green_and_its_checks_are_required(
-    template: Path, empty: Repository, execute: Execute, tmp_path: Path
+    template: Path, execute: Execute, tmp_path: Path
 ) -> None:
     answers = ["github_user=octo", "python_versions=['3.12']"]
     options = [f"--data={answer}" for answer in answers]
@@ -49,19 +35,13 @@ def test_the_first_push_is_green_and_its_checks_are_required(
         "git push --set-upstream origin main",
         "uv run scripts/setup_github.py",
     ]
+    empty = new_repository(tmp_path / "github")
     github = GitHub(empty, {}, SECRET)
     server = git.Git(empty, {}, SECRET)
     with network.serving(
         dict.fromkeys(HOSTS, github) | {git.HOST: server}, tmp_path
     ) as leading:
-        # Logged in, as by `gh auth login`.
-        login = {
-            "GH_TOKEN": app_token(SECRET, OWNER),
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "credential.helper",
-            "GIT_CONFIG_VALUE_0": "!gh auth git-credential",
-        }
-        said = Checkout(tmp_path, {**leading, **login}).run("\n".join(commands)).stdout
+        said = Checkout(tmp_path, {**leading, **LOGIN}).run("\n".join(commands)).stdout
     assert github.contradictions == []
     assert "cannot be" not in said
     project = tmp_path / "sample-project"

@@ -13,17 +13,12 @@ from engine import network
 from engine.github import bodies, git
 from engine.github.server import HOSTS, GitHub
 from engine.repository import Dispatch, Repository
-from engine.under_test import app_token
-from harness import ROOT, run, tool
+from harness import ROOT
 from native import Checkout
+from owner import LOGIN, SECRET, new_repository
 from werkzeug.wrappers import Request
 
 PAGE = ROOT / "docs/rolling-out.md"
-SECRET = "made-up"  # noqa: S105
-# What an owner may do, whose login gh and git know.
-OWNER = dict.fromkeys(
-    ("administration", "actions", "contents", "pull-requests", "workflows"), "write"
-)
 NAMES = ("first-service", "second-library")
 
 
@@ -55,13 +50,8 @@ class Several:
 @pytest.fixture
 def repositories(tmp_path: Path) -> dict[str, Repository]:
     """Give two repositories that have just been created."""
-    nothing = tmp_path / "nothing"
-    run([tool("git"), "init", "-q", "--initial-branch=main", str(nothing)])
     return {
-        name: Repository(
-            tmp_path / f"{name}.github", nothing, name=name, immutable_releases=False
-        )
-        for name in NAMES
+        name: new_repository(tmp_path / f"{name}.github", name=name) for name in NAMES
     }
 
 
@@ -74,13 +64,7 @@ def login(
     server = Several({n: git.Git(r, {}, SECRET) for n, r in repositories.items()})
     applications = dict.fromkeys(HOSTS, several) | {git.HOST: server}
     with network.serving(applications, tmp_path) as leading:
-        yield {
-            **leading,
-            "GH_TOKEN": app_token(SECRET, OWNER),
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "credential.helper",
-            "GIT_CONFIG_VALUE_0": "!gh auth git-credential",
-        }
+        yield {**leading, **LOGIN}
     for github in several.applications.values():
         assert github.contradictions == []
 

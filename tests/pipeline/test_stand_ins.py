@@ -291,6 +291,15 @@ def test_a_failure_is_shown_and_ends_the_step(
     assert ("::error::No files were found" in capsys.readouterr().out) == bool(status)
 
 
+def test_a_stand_in_s_start_reads_little() -> None:
+    """A run starts dozens of them: reading pytest or Copier for each makes it several times as long."""
+    read = "import sys; import engine.actions.catalogue; print(*sys.modules)"
+    done = run([sys.executable, "-c", read], env={"PYTHONPATH": str(ROOT / "tests")})
+    assert "engine.actions.stand_in" in done.stdout.split()
+    heavy = {"copier", "cryptography", "harness", "jwt", "policy", "pytest", "yaml"}
+    assert heavy.isdisjoint(done.stdout.split())
+
+
 def test_act_is_offered_each_stand_in_with_the_interface_of_the_pin(job: Job) -> None:
     options = make_folders(job.folder / "actions", INTERFACE)
     places = dict(

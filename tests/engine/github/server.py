@@ -45,9 +45,19 @@ class GitHub:
         base = f"/repos/{repository.full_name}"
         self._rules = Map(
             [
-                Rule(base + path, methods=[method], endpoint=answer)
-                for module in (actions, attestations, issues, pulls, releases, settings)
-                for method, path, answer in module.ROUTES
+                Rule("/users/<login>", methods=["GET"], endpoint=settings.user),
+                *(
+                    Rule(base + path, methods=[method], endpoint=answer)
+                    for module in (
+                        actions,
+                        attestations,
+                        issues,
+                        pulls,
+                        releases,
+                        settings,
+                    )
+                    for method, path, answer in module.ROUTES
+                ),
             ]
         )
 
@@ -99,6 +109,8 @@ class GitHub:
             if below in self.repository.broken:
                 raise Refusal(500, "Server Error")
             call = Call(request, self._permissions(request))
+            if not self.repository.created and below != request.path:
+                raise Refusal(404, "Not Found")
             answer, found = self._rules.bind_to_environ(request.environ).match()
             done = answer(self.repository, call, **found)
         except Refusal as refusal:

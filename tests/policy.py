@@ -529,7 +529,7 @@ def every_job_has_a_timeout(workflow: Workflow, _: Workflows) -> Iterator[Findin
 
 @rule
 def runners_are_known(workflow: Workflow, _: Workflows) -> Iterator[Finding]:
-    """A label that nobody serves waits for a day; a slim runner can only decide."""
+    """A label that nobody serves waits for a day; a slim runner has one core, few minutes and no containers."""
     for job, data in workflow.jobs.items():
         if "steps" not in data:
             continue

@@ -1,4 +1,4 @@
-"""Tokens of a GitHub App, which say themselves what they may do. The start of every stand-in reads this: it needs nothing."""
+"""Tokens of a GitHub App, which say themselves what they may do."""
 
 from __future__ import annotations
 

@@ -208,9 +208,12 @@ def drop_containers(path: Path) -> list[str]:
     This is the only change that the engine makes to a workflow's file; `stand_ins` names what runs in another's place.
     Gives what it changed, in words.
     """
+    text = path.read_text("utf-8")
+    if "container:" not in text:
+        return []
     yaml = YAML()
     yaml.width = 10_000
-    data: Any = yaml.load(path.read_text("utf-8"))
+    data: Any = yaml.load(text)
     edits = [
         f"{path.name}: container of job {name} taken out"
         for name, job in data["jobs"].items()

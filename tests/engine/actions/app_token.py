@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from engine.actions.stand_in import StandIn
 from engine.app_tokens import app_token
 
@@ -14,10 +17,6 @@ def create(step: StandIn) -> None:
 
     As the real action does: it signs with the private key, and GitHub knows the App's public one.
     """
-    # Every action's start reads this file; what takes long to read is read where it is used.
-    import jwt
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
     step.unsupported("owner", "repositories", "skip-token-revoke")
     named = step.inputs["client-id"] or step.inputs["app-id"]
     if not named:

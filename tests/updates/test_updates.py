@@ -492,39 +492,42 @@ def test_a_life_is_kept_from_a_release(
     check_update(script, project, rendered, (life,), old, kind="from a release")
 
 
-# A step in each workflow, each setting, each document, each deletion.
-HOOKED = [
+# All settings, all documents, all deletions; and a step in each workflow, but where the improved release adds one in the
+# same place: hooks are not run with a conflict, which the script's own tests show.
+HOOKED = {
+    kind: [life for life in LIVES if life.kind == kind]
+    for kind in ("a setting", "a document rewritten", "a file deleted")
+}
+CONFLICTING = ("pre-commit", "semgrep")
+HOOKED["a step"] = [
     life
     for life in LIVES
-    if life.name.endswith(", between")
-    or life.kind in ("a setting", "a document rewritten", "a file deleted")
+    if life.name.endswith(", between") and not life.name.startswith(CONFLICTING)
 ]
 
 
-@pytest.mark.parametrize("life", HOOKED, ids=lambda life: life.id)
+@pytest.mark.parametrize("kind", HOOKED)
 def test_the_hooks_are_green_afterwards(
     project: Callable[[str, Mapping[str, Any]], Path],
     script: ModuleType,
     shared: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    life: Life,
+    kind: str,
 ) -> None:
-    """The script locks what changed and runs the project's own hooks; where there is a conflict it says that it does not."""
+    """The script locks what changed and runs the project's own hooks."""
     folder = project("", ON)
     place_lock(folder, shared)
     commit(folder, "Lock")
-    life.live(folder)
+    for life in HOOKED[kind]:
+        life.live(folder)
     commit(folder, "Live")
     monkeypatch.chdir(folder)
     status = script.main([])
     said = capsys.readouterr().out
-    if conflicts(folder):
-        assert status == 1
-        assert "Neither the lock nor the hooks were run" in said
-    else:
-        assert status == 0, said
-        assert "The hooks are green." in said
+    assert conflicts(folder) == {}
+    assert status == 0, said
+    assert "The hooks are green." in said
 
 
 def place_lock(folder: Path, shared: Path) -> None:

@@ -9,7 +9,13 @@ import pytest
 from harness import UNPROVEN, Renderer, copy_template, keep
 from pytest_copie.plugin import Copie
 
-pytest_plugins = ["engine.fixtures", "releases", "step_report", "update_report"]
+pytest_plugins = [
+    "engine.fixtures",
+    "releases",
+    "step_report",
+    "update_report",
+    "run_report.plugin",
+]
 
 # Derandomised, so that the same commit gives the same result; no database, so that nothing is left behind.
 for profile, examples in {"quick": 100, "full": 3000}.items():

@@ -39,6 +39,7 @@ PROJECT_NAME = "Sample Project"
 INSTALL = {
     "bash": "apt install bash",
     "check-jsonschema": "uv sync",
+    "chromium-headless-shell": "apt install chromium-headless-shell",
     "chroot": "apt install coreutils",
     "debootstrap": "apt install debootstrap",
     "docker": "apt install docker.io",
@@ -160,6 +161,21 @@ def go_tool(package: str, version: str, *, with_replacements: bool = False) -> s
             found = shutil.which(name, path=folder)
     assert found
     return found
+
+
+# What npm's packages need in turn is fixed by the date: nothing younger is taken.
+NPM_BEFORE = "2026-11-22"
+
+
+def npm_packages(*packages: str) -> Path:
+    """Give a folder with packages of npm, each with its exact version, fetched once into a cache outside this repository."""
+    folder = cache_folder() / "-".join(packages).replace("/", "-")
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "fetched").exists():
+            options = ["--no-audit", "--no-fund", "--silent", f"--before={NPM_BEFORE}"]
+            run([tool("npm"), "install", *options, "--prefix", str(folder), *packages])
+            (folder / "fetched").touch()
+    return folder
 
 
 def build_as_dependency(package: str, version: str, file: Path) -> None:

@@ -21,14 +21,14 @@ CONFIG: dict[str, Any] = {
         "domainColor": "var(--line)",
         "tickColor": "var(--line)",
         "titleFontWeight": "normal",
-        "labelLimit": 150,
+        "labelLimit": 0,
     },
     "legend": {
         "labelColor": "var(--ink)",
         "titleColor": "var(--ink)",
         "orient": "top",
-        "columns": 2,
-        "labelLimit": 300,
+        "columns": 1,
+        "labelLimit": 0,
     },
 }
 

@@ -5,6 +5,10 @@ import * as vega from "vega";
 import { compile } from "vega-lite";
 
 const { graphs, charts } = JSON.parse(readFileSync(0, "utf-8"));
+// Without a screen letters can only be reckoned; Vega reckons with wider ones than there are.
+const LETTER = 0.6;
+vega.textMetrics.width = (item, text) => Math.ceil(LETTER * String(text).length * (item.fontSize ?? 11));
+
 const graphviz = await instance();
 const drawn = {};
 for (const [name, graph] of Object.entries(graphs)) {

@@ -62,7 +62,7 @@ def minutes() -> dict[str, dict[str, cost.Cost]]:
 def minutes_chart() -> dict[str, Any]:
     """Give the chart of weighted minutes; a month is of another order and only in the table."""
     values = [
-        {"name": event, "series": title, "number": float(of.weighted)}
+        {"name": event.replace("`", ""), "series": title, "number": float(of.weighted)}
         for title, figures in minutes().items()
         for event, of in figures.items()
         if event != "a month"

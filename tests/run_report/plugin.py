@@ -88,7 +88,6 @@ def pytest_terminal_summary(
 ) -> None:
     """Write the page, and say where it is."""
     # What a run without workflows need not load.
-    from run_report import page
     from run_report.records import Run
 
     asked: Path | None = config.getoption("--report")
@@ -108,5 +107,7 @@ def pytest_terminal_summary(
     file = asked or FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     seen.save(file.with_name(DATA))
+    from run_report import page
+
     file.write_text(page.render(seen), "utf-8")
     terminalreporter.line(f"The page about this run: {file}")

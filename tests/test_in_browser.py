@@ -16,7 +16,8 @@ from markdown_it.rules_block.table import escapedSplit
 from mdit_py_plugins.anchors import anchors_plugin
 from playwright.sync_api import Browser, Page, sync_playwright
 from run_report import page as report
-from run_report import plugin, sample
+from run_report import plugin, records, sample
+from run_report.records import Run
 from test_documents import PACKAGES as MERMAID
 from test_documents import documents
 
@@ -197,9 +198,9 @@ def test_the_page_can_be_read(
 ) -> None:
     page = look(sampled, width=width, dark=dark)
     assert dead_anchors(page) == []
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
     open_all(page)
     assert not too_wide(page)
-    page.screenshot(path=tmp_path / "page.png", full_page=True)
     assert broken_rules(page) == []
     assert faint(page) == []
     assert look.said == []
@@ -264,7 +265,8 @@ def test_a_real_run_writes_its_page(look: Look, tmp_path: Path) -> None:
     """One scenario, run as people do: the page shows it, and that it is one of many."""
     if sys.platform != "linux":
         pytest.skip("workflows are run on Linux alone")
-    name = "ossf-scorecard.yml: push, private"
+    # The shortest.
+    name = "ossf-scorecard.yml: push to a fork"
     test = f"tests/pipeline/test_green.py::test_scenario[{name}]"
     file = tmp_path / "page.html"
     command = [sys.executable, "-m", "pytest", "-q", test, f"--report={file}"]
@@ -275,12 +277,14 @@ def test_a_real_run_writes_its_page(look: Look, tmp_path: Path) -> None:
                 patch.delenv(variable)
         printed = run([*command, f"--basetemp={tmp_path / 'run'}"], cwd=ROOT).stdout
     assert f"The page about this run: {file}" in printed
-    assert (tmp_path / plugin.DATA).exists()
+    (record,) = Run.load(tmp_path / plugin.DATA).records
+    assert (record["event"], record["scenario"]) == ("push refs/heads/main", name)
+    assert all(bar.end > bar.begin for bar in records.bars(record))
     page = look(file, width=PHONE)
     assert "Partial run." in page.locator(".verdict").inner_text()
     open_all(page)
     assert not too_wide(page)
-    card = page.locator(".card", has_text="push, private")
+    card = page.locator(".card", has_text="push to a fork")
     assert card.locator("svg").count() == 1
     assert "passed" in card.inner_text()
     assert look.said == []
@@ -321,6 +325,8 @@ def turn(root: Path, folder: Path) -> list[Path]:
             f"{head}<link rel=icon href='data:,'><style>{STYLE}</style>{body}", "utf-8"
         )
         pages.append(place)
+    for picture in root.glob("docs/*.webp"):
+        shutil.copy(picture, folder / "docs")
     return pages
 
 

@@ -190,6 +190,7 @@ def test_each_workflow_is_started_by_some_event() -> None:
 def test_bars_follow_each_other_and_flows_are_chains() -> None:
     lines = records.timelines(sample.run())
     (alone,) = lines["tests.yml"]
+    assert len({bar.row for bar in alone.bars}) == 9
     assert [bar.begin for bar in alone.bars] == sorted(bar.begin for bar in alone.bars)
     assert all(
         a.end <= b.begin for a, b in zip(alone.bars, alone.bars[1:], strict=False)

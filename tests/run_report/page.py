@@ -52,7 +52,8 @@ def minutes() -> dict[str, dict[str, cost.Cost]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = copy_template(folder / "template")
-        copier("copy", "--quiet", "--defaults", str(source), str(folder / "project"))
+        command = ("copy", "--quiet", "--defaults", str(source))
+        copier(*command, str(folder / "project")).check_returncode()
         return {
             title: cost.figures(folder / "project", private=private, mode=mode)
             for title, (private, mode) in CONFIGURATIONS.items()

@@ -264,7 +264,7 @@ class Bar:
 
 
 def bars(record: dict[str, Any], before: str = "") -> Iterator[Bar]:
-    """Give the steps of a workflow run; jobs run one after the other here.
+    """Give the steps of a workflow run; cells of a matrix run side by side.
 
     Args:
         record: The run.
@@ -277,23 +277,23 @@ def bars(record: dict[str, Any], before: str = "") -> Iterator[Bar]:
         if began
     ]
     zero = min((began for began, *_ in timed), default=0)
-    now = 0.0
+    ended: dict[str, float] = {}
     for began, seconds, job, name, command, outcome in sorted(
-        timed, key=lambda t: t[0]
+        timed, key=lambda step: step[0]
     ):
-        # act tells the time in whole seconds, so a step may seem to begin before the one ahead of it has ended.
-        begin = max(now, began - zero)
-        now = begin + seconds
-        kind = "red" if outcome == FAILURE else ("command" if command else "action")
         row = f"{before}{job['id']} {cell_of(job)}".strip()
-        yield Bar(row, name, round(begin, 2), round(now, 2), kind)
+        # act tells the time in whole seconds, so a step may seem to begin before the one ahead of it has ended.
+        begin = max(ended.get(row, 0.0), began - zero)
+        ended[row] = begin + seconds
+        kind = "red" if outcome == FAILURE else ("command" if command else "action")
+        yield Bar(row, name, round(begin, 2), round(ended[row], 2), kind)
 
 
 def chain(records: list[dict[str, Any]]) -> list[Bar]:
     """Give the steps of several workflow runs, one after the other."""
     found: list[Bar] = []
     for number, record in enumerate(records, 1):
-        begin = found[-1].end if found else 0.0
+        begin = max((bar.end for bar in found), default=0.0)
         stem = record["workflow"].removesuffix(".yml")
         for bar in bars(record, f"{number} {stem}: "):
             moved = round(begin + bar.begin, 2), round(begin + bar.end, 2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from harness import UNPROVEN, Renderer, copy_template, keep
+from harness import Renderer, copy_template, keep, reasons_unproven
 from pytest_copie.plugin import Copie
 
 pytest_plugins = [
@@ -77,12 +77,7 @@ def render(template: Path, copie_session: Copie, shared: Path) -> Renderer:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Close the run with what it could not show."""
-    reasons = {
-        report.longrepr[2].split(UNPROVEN, 1)[1]
-        for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and UNPROVEN in report.longrepr[2]
-    }
-    if reasons:
+    if reasons := reasons_unproven(terminalreporter):
         terminalreporter.section("Unproven here")
-        for reason in sorted(reasons):
+        for reason in reasons:
             terminalreporter.line(reason)

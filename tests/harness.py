@@ -84,6 +84,17 @@ def unproven(what: str) -> NoReturn:
     pytest.skip(UNPROVEN + what, allow_module_level=True)
 
 
+def reasons_unproven(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """Give what a run found that cannot be had on this machine, each once."""
+    return sorted(
+        {
+            report.longrepr[2].split(UNPROVEN, 1)[1]
+            for report in terminalreporter.stats.get("skipped", [])
+            if isinstance(report.longrepr, tuple) and UNPROVEN in report.longrepr[2]
+        }
+    )
+
+
 def tool(name: str) -> str:
     """Give the path of a tool: beside this Python, or on PATH; where it is missing, see `missing`."""
     found = shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)

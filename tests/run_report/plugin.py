@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from engine import step_coverage
-from harness import ROOT, UNPROVEN, run, tool
+from harness import ROOT, reasons_unproven, run, tool
 from step_report import BEGAN
 
 FILE = ROOT / "report" / "index.html"
@@ -53,16 +53,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(config.stash[OUTCOMES])
 
 
-def unproven(terminalreporter: pytest.TerminalReporter) -> list[str]:
-    """Give what cannot be had on this machine, in words."""
-    reasons = {
-        report.longrepr[2].split(UNPROVEN, 1)[1]
-        for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and UNPROVEN in report.longrepr[2]
-    }
-    return sorted(reasons)
-
-
 def commit() -> str:
     """Name the commit of this repository, with + where the working tree is another."""
     git = [tool("git"), "-C", str(ROOT)]
@@ -100,7 +90,7 @@ def pytest_terminal_summary(
         sorted(step_coverage.notes(), key=lambda note: str(note["test"])),
         config.stash[OUTCOMES].found,
         list(updates()),
-        unproven(terminalreporter),
+        reasons_unproven(terminalreporter),
     )
     if not asked and not seen.records and not seen.updates:
         return

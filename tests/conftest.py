@@ -18,7 +18,7 @@ pytest_plugins = [
 ]
 
 # Derandomised, so that the same commit gives the same result; no database, so that nothing is left behind.
-for profile, examples in {"quick": 100, "full": 3000}.items():
+for profile, examples in {"quick": 100, "full": 1000}.items():
     hypothesis.settings.register_profile(
         profile,
         max_examples=examples,
@@ -30,7 +30,7 @@ for profile, examples in {"quick": 100, "full": 3000}.items():
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take few examples in the quick layer, thousands else."""
+    """Take few examples in the quick layer, a thousand else."""
     quick = config.option.markexpr == "quick"
     hypothesis.settings.load_profile("quick" if quick else "full")
 

@@ -12,7 +12,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,13 @@ class Step:
         return f"job {self.job}, step {name!r}"
 
 
+# Parsing with line numbers is slow, and the same few files are read again for each run of the engine.
+@lru_cache(maxsize=128)
+def parse(text: str) -> Any:
+    """Give what a workflow's text says, whose mappings and lists know their lines; nobody may change it."""
+    return YAML(typ="rt").load(text)
+
+
 @dataclass(frozen=True)
 class Workflow:
     """A workflow file.
@@ -132,10 +139,10 @@ class Workflow:
     text: str
     scripts: Path = ROOT / "template" / "scripts"
 
-    @cached_property
+    @property
     def data(self) -> Any:
-        """The parsed file, whose mappings and lists know their lines."""
-        return YAML(typ="rt").load(self.text)
+        """The parsed file, see `parse`."""
+        return parse(self.text)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -529,7 +536,7 @@ def every_job_has_a_timeout(workflow: Workflow, _: Workflows) -> Iterator[Findin
 
 @rule
 def runners_are_known(workflow: Workflow, _: Workflows) -> Iterator[Finding]:
-    """A label that nobody serves waits for a day; a slim runner can only decide."""
+    """A label that nobody serves waits for a day; a slim runner has one core, few minutes and no containers."""
     for job, data in workflow.jobs.items():
         if "steps" not in data:
             continue

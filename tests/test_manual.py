@@ -80,7 +80,7 @@ def test_each_job_is_described(name: str, render: Renderer) -> None:
     ("old", "new", "wrong"),
     [
         ("| Lint |", "| Linting |", ["tests.yml"]),
-        ("| Lint | Plan | `ubuntu-latest`", "| Lint | Plan | `ubuntu-slim`", ["tests.yml"]),
+        ("| Lint | Plan | `ubuntu-slim`", "| Lint | Plan | `ubuntu-latest`", ["tests.yml"]),
         ("| Package | Plan |", "| Package | |", ["build.yml"]),
         ("calls `build.yml`", "calls `tests.yml`", ["release.yml"]),
         ("## trivy.yml", "## grype.yml", ["grype.yml", "trivy.yml"]),

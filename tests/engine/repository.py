@@ -91,6 +91,7 @@ class Repository:
     Attributes:
         folder: Where everything about it is kept.
         project: A folder that is a git repository with the project on its main branch.
+        created: Whether it is there; where it is not, an owner can create it.
         private: Whether it is private; then it has no code scanning, unless that is switched on.
         code_scanning: Whether code scanning takes results; by default where the repository is public.
         comments: The comments of each issue and pull request by its number, oldest first.
@@ -120,6 +121,7 @@ class Repository:
     folder: Path
     project: Path
     private: bool = False
+    created: bool = True
     code_scanning: bool | None = None
     name: str = "sample-project"
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import policy
 from policy import LEVELS, Workflow
 from ruamel.yaml import YAML
 
+from engine.app_tokens import app_permissions
 from engine.repository import Event
 from engine.result import Job, Step
 
@@ -163,25 +164,10 @@ def job_of(token: str, secret: str, grants: Grants) -> tuple[str, str] | None:
 
 def permissions_of(token: str, secret: str, grants: Grants) -> dict[str, str] | None:
     """Give what a job's token may do, see `job_of`, or the token of a GitHub App, see `app_token`."""
-    begins, app, held = token.partition(APP)
-    if app and begins == secret:
-        return dict(pair.split("=") for pair in held.split(","))
+    if (held := app_permissions(token, secret)) is not None:
+        return held
     found = job_of(token, secret, grants)
     return grants[found] if found else None
-
-
-# What stands between the secret part of a GitHub App's token and what it may do.
-APP = "@app:"
-
-
-def app_token(secret: str, permissions: dict[str, str]) -> str:
-    """Give a token of a GitHub App for one run, which says itself what it may do."""
-    return secret + APP + ",".join(f"{k}={v}" for k, v in sorted(permissions.items()))
-
-
-def is_app_token(token: str) -> bool:
-    """Tell whether a token is a GitHub App's."""
-    return APP in token
 
 
 def read_only(permissions: dict[str, str]) -> dict[str, str]:
@@ -222,9 +208,12 @@ def drop_containers(path: Path) -> list[str]:
     This is the only change that the engine makes to a workflow's file; `stand_ins` names what runs in another's place.
     Gives what it changed, in words.
     """
+    text = path.read_text("utf-8")
+    if "container:" not in text:
+        return []
     yaml = YAML()
     yaml.width = 10_000
-    data: Any = yaml.load(path.read_text("utf-8"))
+    data: Any = yaml.load(text)
     edits = [
         f"{path.name}: container of job {name} taken out"
         for name, job in data["jobs"].items()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from engine.app_tokens import app_token
 from engine.repository import Repository
-from engine.under_test import app_token
 from harness import run, tool
 
 SECRET = "made-up"  # noqa: S105

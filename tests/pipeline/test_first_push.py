@@ -31,11 +31,8 @@ def test_the_first_push_is_green_and_its_checks_are_required(
     )
     assert done.returncode == 0, done.stderr
     commands = printed(done.stderr)
-    assert commands[-2:] == [
-        "git push --set-upstream origin main",
-        "uv run scripts/setup_github.py",
-    ]
-    empty = new_repository(tmp_path / "github")
+    assert len(commands) == 5
+    empty = new_repository(tmp_path / "github", created=False)
     github = GitHub(empty, {}, SECRET)
     server = git.Git(empty, {}, SECRET)
     with network.serving(

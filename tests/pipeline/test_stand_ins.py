@@ -20,7 +20,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from engine.actions import __main__, uv
-from engine.actions.catalogue import STAND_INS, make_folders
+from engine.actions.catalogue import STAND_INS, make_folders, work
 from engine.actions.stand_in import CONTEXT, Failure, StandIn, input_variable
 from engine.repository import App
 from engine.under_test import permissions_of
@@ -164,7 +164,7 @@ class Job:
         records = self.folder / "records.jsonl"
         records.write_text("", "utf-8")
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            getattr(STAND_INS[action], phase)(StandIn(action, environment))
+            work(action, phase)(StandIn(action, environment))
         self.state |= dict(
             line.split("=", 1) for line in self.left("GITHUB_STATE").splitlines()
         )
@@ -289,6 +289,15 @@ def test_a_failure_is_shown_and_ends_the_step(
         monkeypatch.setenv(name, value)
     assert __main__.main(UPLOAD, "main") == status
     assert ("::error::No files were found" in capsys.readouterr().out) == bool(status)
+
+
+def test_a_stand_in_s_start_reads_little() -> None:
+    """A run starts dozens of them: reading pytest or Copier for each makes it several times as long."""
+    read = "import sys; from engine.actions.catalogue import work; work('actions/checkout', 'main'); print(*sys.modules)"
+    done = run([sys.executable, "-c", read], env={"PYTHONPATH": str(ROOT / "tests")})
+    assert "engine.actions.stand_in" in done.stdout.split()
+    heavy = {"copier", "cryptography", "filelock", "harness", "jwt", "policy", "pytest"}
+    assert heavy.isdisjoint(done.stdout.split())
 
 
 def test_act_is_offered_each_stand_in_with_the_interface_of_the_pin(job: Job) -> None:

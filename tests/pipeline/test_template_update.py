@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 from engine import network
+from engine.app_tokens import app_token
 from engine.fixtures import MakeRepository
 from engine.github import git
 from engine.github.bodies import account, issue, label
 from engine.github.server import HOSTS, GitHub
 from engine.repository import MAIN, Repository
-from engine.under_test import app_token
 from harness import run, tool
 from meddling import changes
 from planting import append, write

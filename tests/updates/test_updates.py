@@ -35,6 +35,7 @@ from lives import (
     MARKER,
     PACKAGE,
     WORKFLOWS,
+    Kept,
     Life,
     in_conflict,
     in_order,
@@ -254,6 +255,21 @@ def check_new_lines(file: Path, old: Path, new: Path) -> None:
             assert [s for s in there[job] if s in steps] == steps, f"{file}: {job}"
 
 
+def by_copier_alone(
+    folder: Path, answers: Mapping[str, Any], checks: list[Kept]
+) -> tuple[int, int]:
+    """Update a copy of a project without the script; gives the conflicts, and what is lost or misplaced."""
+    plain = folder.with_name(f"{folder.name}-plain")
+    shutil.copytree(folder, plain)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(plain)
+        status, _, errors = copier("update", "--quiet", "--defaults", *options(answers))
+    assert status == 0, errors
+    found = count(conflicts(plain)), sum(len(check(plain)) for check in checks)
+    shutil.rmtree(plain)
+    return found
+
+
 # How many conflicts one of these may leave, where both sides have changed the same lines; all others leave none.
 MOST = {"a step": 1, "a job": 1, "a pin": 3, "a file of the same name": 1}
 
@@ -267,19 +283,20 @@ def check_update(
     *,
     kind: str = "",
 ) -> Path:
-    """Live in a project, update it, and check that nothing is lost; gives its folder."""
+    """Live in a project, update it, and check that nothing is lost; gives its folder.
+
+    Without a kind of its own it is also updated by `copier update` alone, for the report to compare.
+    """
     base = ON if all(life.on for life in lives) else OFF
     folder = project(old, base)
     checks = [life.live(folder) for life in lives]
     commit(folder, "Live")
     seed = seed_code(folder)
-    plain = folder.with_name(f"{folder.name}-plain")
-    shutil.copytree(folder, plain)
     changed = new_answers(lives)
+    plain: tuple[int | None, int | None] = (None, None)
+    if not kind:
+        plain = by_copier_alone(folder, changed, checks)
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(plain)
-        status, _, errors = copier("update", "--quiet", "--defaults", *options(changed))
-        assert status == 0, errors
         patch.chdir(folder)
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
@@ -299,8 +316,7 @@ def check_update(
         note(
             Update(
                 kind or lives[0].kind,
-                count(conflicts(plain)),
-                sum(len(check(plain)) for check in checks),
+                *plain,
                 count(left),
                 text.count(": you had "),
                 len(losses),
@@ -318,7 +334,6 @@ def check_update(
             with contextlib.redirect_stdout(io.StringIO()):
                 assert script.main(["--no-hooks"]) == 0
             assert git(folder, "status", "--porcelain") == ""
-    shutil.rmtree(plain)
     return folder
 
 
@@ -474,42 +489,45 @@ def test_a_life_is_kept_from_a_release(
     life: Life,
 ) -> None:
     """Updated from what the template was at a release to what it is now."""
-    check_update(script, project, rendered, (life,), old)
+    check_update(script, project, rendered, (life,), old, kind="from a release")
 
 
-# A step in each workflow, each setting, each document, each deletion.
-HOOKED = [
+# All settings, all documents, all deletions; and a step in each workflow, but where the improved release adds one in the
+# same place: hooks are not run with a conflict, which the script's own tests show.
+HOOKED = {
+    kind: [life for life in LIVES if life.kind == kind]
+    for kind in ("a setting", "a document rewritten", "a file deleted")
+}
+CONFLICTING = ("pre-commit", "semgrep")
+HOOKED["a step"] = [
     life
     for life in LIVES
-    if life.name.endswith(", between")
-    or life.kind in ("a setting", "a document rewritten", "a file deleted")
+    if life.name.endswith(", between") and not life.name.startswith(CONFLICTING)
 ]
 
 
-@pytest.mark.parametrize("life", HOOKED, ids=lambda life: life.id)
+@pytest.mark.parametrize("kind", HOOKED)
 def test_the_hooks_are_green_afterwards(
     project: Callable[[str, Mapping[str, Any]], Path],
     script: ModuleType,
     shared: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    life: Life,
+    kind: str,
 ) -> None:
-    """The script locks what changed and runs the project's own hooks; where there is a conflict it says that it does not."""
+    """The script locks what changed and runs the project's own hooks."""
     folder = project("", ON)
     place_lock(folder, shared)
     commit(folder, "Lock")
-    life.live(folder)
+    for life in HOOKED[kind]:
+        life.live(folder)
     commit(folder, "Live")
     monkeypatch.chdir(folder)
     status = script.main([])
     said = capsys.readouterr().out
-    if conflicts(folder):
-        assert status == 1
-        assert "Neither the lock nor the hooks were run" in said
-    else:
-        assert status == 0, said
-        assert "The hooks are green." in said
+    assert conflicts(folder) == {}
+    assert status == 0, said
+    assert "The hooks are green." in said
 
 
 def place_lock(folder: Path, shared: Path) -> None:
@@ -585,7 +603,6 @@ def test_a_step_stays_in_its_job_where_jobs_look_alike(
 
 # A project of each kind, from each release; in them all that people do that runs nothing made up.
 PIPELINES = list(zip(RELEASES, itertools.cycle(["library", "service", "mcp"])))
-PIPELINES += [(RELEASES[0], "service")]
 
 
 # No push to main starts them.

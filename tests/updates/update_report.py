@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import pytest
 from engine import step_coverage
@@ -21,16 +21,16 @@ class Update:
 
     Attributes:
         kind: What its people had done.
-        plain_conflicts: The conflicts that `copier update` left.
-        plain_losses: What `copier update` lost or misplaced without a word.
+        plain_conflicts: The conflicts that `copier update` left; None where it was not tried.
+        plain_losses: What `copier update` lost or misplaced without a word; None where it was not tried.
         conflicts: The conflicts that the script left.
         pins: The pins that the script decided about.
         losses: What the script lost or misplaced.
     """
 
     kind: str
-    plain_conflicts: int
-    plain_losses: int
+    plain_conflicts: int | None
+    plain_losses: int | None
     conflicts: int
     pins: int
     losses: int
@@ -44,6 +44,12 @@ def note(update: Update) -> None:
     (folder / f"{uuid.uuid4().hex}.json").write_text(text, "utf-8")
 
 
+def total(updates: list[Update], name: str) -> str:
+    """Give the sum of a figure over updates; a dash where it was not taken."""
+    figures = [getattr(update, name) for update in updates]
+    return "-" if None in figures else str(sum(figures))
+
+
 def table() -> str:
     """Give what was noted in Markdown, a line for each kind; nothing where nothing was."""
     kinds: dict[str, list[Update]] = defaultdict(list)
@@ -52,24 +58,15 @@ def table() -> str:
         kinds[update.kind].append(update)
     if not kinds:
         return ""
-    kinds["all"] = [update for updates in kinds.values() for update in updates]
     lines = [
         "| what people had done | updates | `copier update`: conflicts | lost or misplaced without a word "
         "| the script: conflicts | pins decided | lost or misplaced |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for kind, updates in kinds.items():
-        sums = [
-            sum(getattr(update, name) for update in updates)
-            for name in (
-                "plain_conflicts",
-                "plain_losses",
-                "conflicts",
-                "pins",
-                "losses",
-            )
-        ]
-        lines.append(f"| {kind} | {len(updates)} | {' | '.join(map(str, sums))} |")
+        figures = (field.name for field in fields(Update) if field.name != "kind")
+        sums = (total(updates, name) for name in figures)
+        lines.append(f"| {kind} | {len(updates)} | {' | '.join(sums)} |")
     return "\n".join(lines) + "\n"
 
 

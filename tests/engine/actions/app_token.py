@@ -6,7 +6,7 @@ import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from engine.actions.stand_in import StandIn
-from engine.under_test import app_token
+from engine.app_tokens import app_token
 
 PERMISSION = "permission-"
 ALGORITHM = "RS256"

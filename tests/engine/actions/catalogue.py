@@ -6,20 +6,10 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from engine.actions import (
-    app_token,
-    artifacts,
-    buildx,
-    cache,
-    checkout,
-    docker,
-    provenance,
-    scanners,
-    uv,
-)
 from engine.actions.stand_in import StandIn
 
 Work = Callable[[StandIn], None]
@@ -27,31 +17,43 @@ Work = Callable[[StandIn], None]
 
 @dataclass(frozen=True)
 class Phases:
-    """What an action does in its step and, if anything, after the job's last step when all went well."""
+    """What an action does in its step and, if anything, after the job's last step when all went well.
 
-    main: Work
-    post: Work | None = None
+    Each is a module of this package with a function in it. A run starts dozens of stand-ins, and each start reads only the
+    module that it needs.
+    """
+
+    main: str
+    post: str | None = None
 
 
 STAND_INS = {
-    "actions/attest": Phases(provenance.attest),
-    "actions/cache": Phases(cache.restore, cache.save_afterwards),
-    "actions/cache/restore": Phases(cache.restore),
-    "actions/cache/save": Phases(cache.save),
-    "actions/create-github-app-token": Phases(app_token.create),
-    "actions/checkout": Phases(checkout.checkout),
-    "actions/download-artifact": Phases(artifacts.download),
-    "actions/upload-artifact": Phases(artifacts.upload),
-    "aquasecurity/setup-trivy": Phases(scanners.set_up_trivy),
-    "astral-sh/setup-uv": Phases(uv.set_up),
-    "codecov/codecov-action": Phases(scanners.send_coverage),
-    "docker/build-push-action": Phases(buildx.build_push),
-    "docker/login-action": Phases(buildx.log_in, buildx.log_out),
-    "docker/metadata-action": Phases(docker.metadata),
-    "docker/setup-buildx-action": Phases(buildx.set_up),
-    "github/codeql-action/upload-sarif": Phases(scanners.upload_sarif),
-    "ossf/scorecard-action": Phases(scanners.score),
+    "actions/attest": Phases("provenance.attest"),
+    "actions/cache": Phases("cache.restore", "cache.save_afterwards"),
+    "actions/cache/restore": Phases("cache.restore"),
+    "actions/cache/save": Phases("cache.save"),
+    "actions/create-github-app-token": Phases("app_token.create"),
+    "actions/checkout": Phases("checkout.checkout"),
+    "actions/download-artifact": Phases("artifacts.download"),
+    "actions/upload-artifact": Phases("artifacts.upload"),
+    "aquasecurity/setup-trivy": Phases("scanners.set_up_trivy"),
+    "astral-sh/setup-uv": Phases("uv.set_up"),
+    "codecov/codecov-action": Phases("scanners.send_coverage"),
+    "docker/build-push-action": Phases("buildx.build_push"),
+    "docker/login-action": Phases("buildx.log_in", "buildx.log_out"),
+    "docker/metadata-action": Phases("docker.metadata"),
+    "docker/setup-buildx-action": Phases("buildx.set_up"),
+    "github/codeql-action/upload-sarif": Phases("scanners.upload_sarif"),
+    "ossf/scorecard-action": Phases("scanners.score"),
 }
+
+
+def work(action: str, phase: str) -> Work:
+    """Give the function that does one phase of an action, "main" or "post"."""
+    module, _, function = getattr(STAND_INS[action], phase).partition(".")
+    found: Work = getattr(import_module(f"engine.actions.{module}"), function)
+    return found
+
 
 # Where real actions come from: a folder with OWNER/REPOSITORY for each, or "network". pytest's --real-actions sets it.
 REAL_ACTIONS = "REAL_ACTIONS"

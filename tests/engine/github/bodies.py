@@ -43,6 +43,20 @@ def account(login: str, kind: str) -> dict[str, Any]:
     }
 
 
+def public_user(login: str, kind: str) -> dict[str, Any]:
+    """Give what everybody sees of an account that has filled in nothing."""
+    texts = ("bio", "blog", "company", "email", "hireable", "location", "name")
+    counts = ("followers", "following", "public_gists", "public_repos")
+    return {
+        **account(login, kind),
+        **dict.fromkeys(texts),
+        **dict.fromkeys(counts, 0),
+        "user_view_type": "public",
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+
+
 BOT = account("github-actions[bot]", "Bot")
 
 

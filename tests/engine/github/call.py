@@ -8,7 +8,7 @@ from typing import Any
 from policy import LEVELS
 from werkzeug.wrappers import Request
 
-from engine.under_test import is_app_token
+from engine.app_tokens import is_app_token
 
 JSON = "application/json"
 

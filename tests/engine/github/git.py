@@ -56,7 +56,8 @@ class Git:
         """Give git's answer, where the token may ask."""
         prefix = f"/{self.repository.full_name}"
         path = request.path.removeprefix(prefix).removeprefix(".git")
-        if not request.path.startswith(prefix) or not path.startswith("/"):
+        ours = request.path.startswith(prefix) and path.startswith("/")
+        if not ours or not self.repository.created:
             return Response("Not Found", 404)
         pushes = "git-receive-pack" in (path[1:], request.args.get("service"))
         given = request.authorization

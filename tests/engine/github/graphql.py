@@ -53,7 +53,20 @@ def answer(here: Repository, call: Call) -> Any:
 
     def repository(_: Any, owner: str, name: str, **__: Any) -> dict[str, Any] | None:
         ours = f"{owner}/{name}".lower() == here.full_name.lower()
-        return ABOUT | {"name": here.name, "release": release} if ours else None
+        if not ours or not here.created:
+            return None
+        return ABOUT | {"name": here.name, "release": release}
+
+    def create(_: Any, input: dict[str, Any]) -> dict[str, Any]:
+        # There is one name that can be made.
+        if here.created or input["name"] != here.name:
+            raise Refusal(422, "Name already exists on this account")
+        if not call.may("administration", level="write"):
+            raise Refusal(403, "Resource not accessible by integration")
+        here.created = True
+        here.private = input["visibility"] != "PUBLIC"
+        url = f"https://github.com/{here.full_name}"
+        return {"repository": ABOUT | {"name": here.name, "url": url}}
 
     def to_draft(_: Any, input: dict[str, Any]) -> Any:
         return pulls.switch_draft(here, call, input["pullRequestId"], draft=True)
@@ -67,6 +80,7 @@ def answer(here: Repository, call: Call) -> Any:
         body["query"],
         root_value={
             "repository": repository,
+            "createRepository": create,
             "convertPullRequestToDraft": to_draft,
             "markPullRequestReadyForReview": to_ready,
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 from collections.abc import Iterable
@@ -28,6 +29,21 @@ from engine.under_test import Grants, permissions_of
 HOSTS = ["api.github.com", "uploads.github.com"]
 
 
+MODULES = (actions, attestations, issues, pulls, releases, settings)
+
+
+@functools.cache
+def rules(full_name: str) -> Map:
+    """Give which function answers which request about a repository."""
+    user = Rule("/users/<login>", methods=["GET"], endpoint=settings.user)
+    of_repository = [
+        Rule(f"/repos/{full_name}{path}", methods=[method], endpoint=answer)
+        for module in MODULES
+        for method, path, answer in module.ROUTES
+    ]
+    return Map([user, *of_repository])
+
+
 class GitHub:
     """A WSGI application for one repository.
 
@@ -42,14 +58,7 @@ class GitHub:
         self.grants = grants
         self.token = token
         self.contradictions: list[str] = []
-        base = f"/repos/{repository.full_name}"
-        self._rules = Map(
-            [
-                Rule(base + path, methods=[method], endpoint=answer)
-                for module in (actions, attestations, issues, pulls, releases, settings)
-                for method, path, answer in module.ROUTES
-            ]
-        )
+        self._rules = rules(repository.full_name)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
@@ -99,6 +108,8 @@ class GitHub:
             if below in self.repository.broken:
                 raise Refusal(500, "Server Error")
             call = Call(request, self._permissions(request))
+            if not self.repository.created and below != request.path:
+                raise Refusal(404, "Not Found")
             answer, found = self._rules.bind_to_environ(request.environ).match()
             done = answer(self.repository, call, **found)
         except Refusal as refusal:

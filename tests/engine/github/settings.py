@@ -30,13 +30,24 @@ def administer(call: Call, level: str) -> None:
         raise Refusal(403, "Must have admin rights to Repository.")
 
 
+def owner_kind(here: Repository) -> str:
+    """Give what kind of account the repository belongs to."""
+    return "Organization" if here.settings.organisation else "User"
+
+
+def user(here: Repository, _: Call, login: str) -> Any:
+    """Answer who somebody is; there is only the repository's owner."""
+    if login != OWNER:
+        raise Refusal(404, "Not Found")
+    return bodies.public_user(OWNER, owner_kind(here))
+
+
 def about(here: Repository, call: Call) -> dict[str, Any]:
     """Give what the repository itself says of its settings; more of it to administrators."""
     settings = here.settings
-    kind = "Organization" if settings.organisation else "User"
     found: dict[str, Any] = {
         "archived": settings.archived,
-        "owner": bodies.account(OWNER, kind),
+        "owner": bodies.account(OWNER, owner_kind(here)),
     }
     if call.may("administration", level="read"):
         names = ("secret_scanning", "secret_scanning_push_protection")

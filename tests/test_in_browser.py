@@ -211,9 +211,9 @@ def test_the_page_shows_its_pictures(look: Look, sampled: Path) -> None:
     page.evaluate(
         "document.querySelectorAll('details').forEach(one => one.open = true)"
     )
-    # A graph for the pull request's one workflow that ran and one for the tag, two timelines, minutes and updates.
+    # Graphs of the pull request's eight workflows and of the tag, two timelines, minutes and updates.
     boxes = [picture.bounding_box() for picture in page.locator("figure svg").all()]
-    assert len(boxes) == 6
+    assert len(boxes) == 13
     assert all(box and box["width"] > 100 and box["height"] > 50 for box in boxes)
     graph = page.locator("#events figure", has_text="tests.yml, a pull request")
     assert graph.locator("text=3.12 ✗").count() == 1

@@ -171,10 +171,10 @@ def used(run: Run, key: str) -> Counter[str]:
 
 
 def wanted_graphs(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each graph with its name; an event of which nothing ran has a table alone."""
+    """Give each graph with its name: all of an event of which anything ran, so that what did not is seen, too."""
     for event in graphs.event_graphs(run):
-        for number, group in enumerate(event.groups):
-            if any(row.times for row in group):
+        if event.times:
+            for number, group in enumerate(event.groups):
                 yield f"{event.happening.title} {number}", graphs.graph(group)
 
 

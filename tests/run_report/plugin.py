@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import platform
-from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+import update_report
 from engine import step_coverage
 from harness import ROOT, reasons_unproven, run, tool
 from step_report import BEGAN
@@ -66,12 +65,6 @@ def machine() -> str:
     return f"{platform.system()} on {platform.machine()}, Python {platform.python_version()}"
 
 
-def updates() -> Iterator[dict[str, Any]]:
-    """Give what was noted of updates."""
-    for path in sorted((step_coverage.folder() / "updates").glob("*.json")):
-        yield json.loads(path.read_text("utf-8"))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
@@ -89,7 +82,7 @@ def pytest_terminal_summary(
         machine(),
         sorted(step_coverage.notes(), key=lambda note: str(note["test"])),
         config.stash[OUTCOMES].found,
-        list(updates()),
+        [asdict(update) for update in update_report.notes()],
         reasons_unproven(terminalreporter),
     )
     if not asked and not seen.records and not seen.updates:

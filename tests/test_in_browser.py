@@ -296,7 +296,7 @@ MARKDOWN = MarkdownIt("commonmark").enable("table").use(anchors_plugin, max_leve
 STYLE = """
 body { font: 16px/1.5 sans-serif; margin: 2rem auto; max-width: 55rem; padding: 0 1rem; }
 table { border-collapse: collapse; display: block; overflow-x: auto; } td, th { border: 1px solid #aaa; padding: 4px 10px; }
-pre { background: #f3f5f7; overflow-x: auto; padding: 1rem; } pre.mermaid { background: none; }
+img { max-width: 100%; } pre { background: #f3f5f7; overflow-x: auto; padding: 1rem; } pre.mermaid { background: none; }
 """
 DRAW = """async () => {
   mermaid.initialize({startOnLoad: false});
@@ -400,7 +400,8 @@ def faults(look: Look, pages: list[Path], shots: Path) -> list[str]:
         hrefs = page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
         links += [(file.name, href) for href in hrefs]
         if file.stem in ("README", "pipeline"):
-            page.screenshot(path=shots / f"{file.stem}.png", full_page=True)
+            name = f"{file.parent.name} {file.stem}.png"
+            page.screenshot(path=shots / name, full_page=True)
     found += [f"{name}: {link}" for name, link in links if leads_nowhere(link, ids)]
     return found + look.said
 

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 from pathspec import PathSpec
 
 
-class StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.CSafeLoader):
     """Refuses what PyYAML lets pass: a key that stands twice in one mapping."""
 
 

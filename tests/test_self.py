@@ -1,4 +1,4 @@
-"""This repository itself: its own rules, its README's two commands, its own pipeline."""
+"""This repository itself: its own rules, and its README's two commands."""
 
 import re
 import sys
@@ -91,18 +91,6 @@ def test_ci_runs_the_command_of_the_readme() -> None:
     ci = (ROOT / ".ci/run").read_text("utf-8")
     (command,) = re.findall(r"```sh\n(uv run pytest.*)\n```", readme)
     assert ci.splitlines()[-1] == command
-
-
-@pytest.mark.quick
-@pytest.mark.parametrize("check", ["zizmor", "dependabot"])
-def test_own_pipeline_is_clean(check: str) -> None:
-    """Our own workflows and Dependabot's settings: nothing to report."""
-    folder = ROOT / ".github"
-    if check == "zizmor":
-        run([tool("zizmor"), "--offline", "--persona=auditor", "--quiet", str(folder)])
-    else:
-        schema = "--builtin-schema=vendor.dependabot"
-        run([tool("check-jsonschema"), schema, str(folder / "dependabot.yml")])
 
 
 def test_first_command_of_the_readme(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ def matches(base: Path, pattern: str) -> set[Path]:
         for name in glob.glob(  # noqa: PTH207
             part, root_dir=base, recursive=True, include_hidden=True
         )
+        # Before Python 3.13 a file counts as a folder here.
+        if not name.endswith("/") or (base / name).is_dir()
     }
 
 

@@ -51,11 +51,15 @@ def answer(here: Repository, call: Call) -> Any:
                 return {"databaseId": known["id"], "isDraft": known["draft"]}
         return None
 
+    def ref(_: Any, qualifiedName: str) -> dict[str, Any] | None:
+        found = here.object_of(qualifiedName)
+        return {"id": f"REF_{found[1]}"} if found else None
+
     def repository(_: Any, owner: str, name: str, **__: Any) -> dict[str, Any] | None:
         ours = f"{owner}/{name}".lower() == here.full_name.lower()
         if not ours or not here.created:
             return None
-        return ABOUT | {"name": here.name, "release": release}
+        return ABOUT | {"name": here.name, "ref": ref, "release": release}
 
     def create(_: Any, input: dict[str, Any]) -> dict[str, Any]:
         # There is one name that can be made.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import update_report
 from engine import step_coverage
-from harness import ROOT, reasons_unproven, run, tool
+from harness import ROOT, reasons_unproven, run, which
 from step_report import BEGAN
 
 FILE = ROOT / "report" / "index.html"
@@ -54,10 +54,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def commit() -> str:
     """Name the commit of this repository, with + where the working tree is another."""
-    git = [tool("git"), "-C", str(ROOT)]
+    # The end of a run is no place to ask for a tool.
+    if not (found := which("git")):
+        return "unknown"
+    git = [found, "-C", str(ROOT)]
     head = run([*git, "rev-parse", "--short", "HEAD"], check=False).stdout.strip()
     changed = run([*git, "status", "--porcelain"], check=False).stdout.strip()
-    return (head or "no commit") + "+" * bool(changed)
+    return (head or "unknown") + "+" * bool(changed)
 
 
 def machine() -> str:

@@ -6,10 +6,16 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from harness import UNPROVEN, Renderer, copy_template, keep
+from harness import Renderer, copy_template, keep, reasons_unproven
 from pytest_copie.plugin import Copie
 
-pytest_plugins = ["engine.fixtures", "releases", "step_report", "update_report"]
+pytest_plugins = [
+    "engine.fixtures",
+    "releases",
+    "step_report",
+    "update_report",
+    "run_report.plugin",
+]
 
 # Derandomised, so that the same commit gives the same result; no database, so that nothing is left behind.
 for profile, examples in {"quick": 100, "full": 1000}.items():
@@ -71,12 +77,7 @@ def render(template: Path, copie_session: Copie, shared: Path) -> Renderer:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Close the run with what it could not show."""
-    reasons = {
-        report.longrepr[2].split(UNPROVEN, 1)[1]
-        for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and UNPROVEN in report.longrepr[2]
-    }
-    if reasons:
+    if reasons := reasons_unproven(terminalreporter):
         terminalreporter.section("Unproven here")
-        for reason in sorted(reasons):
+        for reason in reasons:
             terminalreporter.line(reason)

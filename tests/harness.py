@@ -39,6 +39,7 @@ PROJECT_NAME = "Sample Project"
 INSTALL = {
     "bash": "apt install bash",
     "check-jsonschema": "uv sync",
+    "chromium-headless-shell": "apt install chromium-headless-shell",
     "chroot": "apt install coreutils",
     "debootstrap": "apt install debootstrap",
     "docker": "apt install docker.io",
@@ -81,6 +82,17 @@ def unproven(what: str) -> NoReturn:
     """Skip what cannot be had on this machine at all; the end of the run lists it."""
     # Also while a module is read, whose tests all need it.
     pytest.skip(UNPROVEN + what, allow_module_level=True)
+
+
+def reasons_unproven(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """Give what a run found that cannot be had on this machine, each once."""
+    return sorted(
+        {
+            report.longrepr[2].split(UNPROVEN, 1)[1]
+            for report in terminalreporter.stats.get("skipped", [])
+            if isinstance(report.longrepr, tuple) and UNPROVEN in report.longrepr[2]
+        }
+    )
 
 
 def which(name: str) -> str | None:
@@ -170,6 +182,21 @@ def go_tool(package: str, version: str, *, with_replacements: bool = False) -> s
             found = shutil.which(name, path=folder)
     assert found
     return found
+
+
+# What npm's packages need in turn is fixed by the date: nothing younger is taken.
+NPM_BEFORE = "2026-11-22"
+
+
+def npm_packages(*packages: str) -> Path:
+    """Give a folder with packages of npm, each with its exact version, fetched once into a cache outside this repository."""
+    folder = cache_folder() / "-".join(packages).replace("/", "-")
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "fetched").exists():
+            options = ["--no-audit", "--no-fund", "--silent", f"--before={NPM_BEFORE}"]
+            run([tool("npm"), "install", *options, "--prefix", str(folder), *packages])
+            (folder / "fetched").touch()
+    return folder
 
 
 def build_as_dependency(package: str, version: str, file: Path) -> None:

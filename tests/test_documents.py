@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from harness import QUESTIONS, ROOT, Project, Renderer, cache_folder, run, tool
+from harness import QUESTIONS, ROOT, Project, Renderer, npm_packages, run, tool
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -201,6 +201,8 @@ ELSEWHERE = {
     "dist/*": "made by the build",
     "dist/*.whl": "made by the build",
     "trivy/requirements.txt": "made by the command that names it",
+    "report/index.html": "written by a test run with workflows",
+    "report/run.json": "written beside it",
     "report/steps.md": "written by a whole test run",
     "report/updates.md": "written by a test run with updates",
     "sbom.cdx.json": "a release's file",
@@ -587,9 +589,8 @@ def test_a_misformed_document_is_found(data: bytes) -> None:
 
 # ---- Diagrams --------------------------------------------------------------------------------------------------------
 
-# Mermaid's own parser, and the browser's document that it asks for; what they need in turn is fixed by the date.
+# Mermaid's own parser, and the browser's document that it asks for.
 PACKAGES = ["mermaid@12.3.0", "jsdom@26.1.0"]
-BEFORE = "2026-11-22"
 PARSE = """
 import { JSDOM } from "jsdom";
 import { readFileSync } from "node:fs";
@@ -602,12 +603,9 @@ for (const diagram of JSON.parse(readFileSync(0, "utf-8"))) await mermaid.parse(
 
 @pytest.fixture(scope="module")
 def mermaid() -> Path:
-    """Give a folder, outside this repository, with Mermaid's parser in it; fetched once."""
-    folder = cache_folder() / "-".join(PACKAGES)
-    if not (folder / "parse.mjs").exists():
-        options = ["--no-audit", "--no-fund", "--silent", f"--before={BEFORE}"]
-        run([tool("npm"), "install", *options, "--prefix", str(folder), *PACKAGES])
-        (folder / "parse.mjs").write_text(PARSE, "utf-8")
+    """Give a folder, outside this repository, with Mermaid's parser in it."""
+    folder = npm_packages(*PACKAGES)
+    (folder / "parse.mjs").write_text(PARSE, "utf-8")
     return folder
 
 

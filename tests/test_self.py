@@ -39,7 +39,10 @@ def naming(words: list[str], files: list[Path]) -> list[str]:
     return [
         f"{file.name}:{number}"
         for file in files
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        # A picture is no text, and is looked through all the same.
+        for number, line in enumerate(
+            file.read_text("utf-8", "replace").splitlines(), 1
+        )
         if pattern.search(line)
     ]
 

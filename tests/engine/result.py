@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 @dataclass
 class Step:
-    """A step of one job: its outcome is success, failure or skipped."""
+    """A step of one job: its outcome is success, failure or skipped; it began at a Unix time and took some seconds."""
 
     name: str
     command: bool
     outcome: str = SKIPPED
     log: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
+    began: float = 0
+    seconds: float = 0
 
 
 @dataclass
@@ -80,6 +83,7 @@ class Result:
         log: All that the engine printed.
         folder: Where artifacts are kept.
         seconds: How long it took.
+        event: What happened: its name and the ref, for example "push refs/heads/main".
     """
 
     workflow: str
@@ -89,6 +93,7 @@ class Result:
     log: str
     folder: Path
     seconds: float
+    event: str = ""
 
     def cells(self, job: str, workflow: str = "") -> list[Job]:
         """Give the cells of a job; one where there is no matrix or where it was skipped."""
@@ -213,3 +218,7 @@ def note(job: Job, event: dict[str, Any]) -> None:
     # A step that succeeded may still fail after the job's last step.
     if outcome := event.get("stepResult"):
         step.outcome = worst([outcome, step.outcome])
+        if event.get("stage") == "Main":
+            step.seconds = event.get("executionTime", 0) / 1e9
+            ended = datetime.fromisoformat(event["time"]).timestamp()
+            step.began = ended - step.seconds

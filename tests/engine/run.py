@@ -222,6 +222,7 @@ def run_workflow(
         done.stdout + done.stderr,
         folder,
         time.monotonic() - began,
+        f"{event.name} {event.ref}",
     )
     repository.analyses |= {upload.category for upload in result.uploads}
     judge(result, done.returncode, github, done.stderr)

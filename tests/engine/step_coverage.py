@@ -55,25 +55,34 @@ def folder() -> Path:
 
 
 def note(result: Result, scenario: str | None = None) -> None:
-    """Write down which steps with a command ran.
+    """Write down which jobs and steps ran, and what for.
 
     Args:
         result: What ran.
         scenario: The scenario that it completes; None where it is no scenario.
     """
-    steps = [
-        (
-            f"{job.workflow} / {job.id} / {step.name}",
-            step.outcome,
-            ELSEWHERE if FOREIGN_RUNNERS & set(map(str, job.matrix.values())) else HERE,
-        )
+    jobs = [
+        {
+            "workflow": job.workflow,
+            "id": job.id,
+            "matrix": job.matrix,
+            "result": job.result,
+            "steps": [
+                (step.name, step.command, step.outcome, step.began, step.seconds)
+                for step in job.steps
+                if step.outcome != SKIPPED
+            ],
+        }
         for job in result.jobs
-        for step in job.steps
-        if step.command and step.outcome != SKIPPED
     ]
     noted = {
         "scenario": scenario,
-        "steps": steps,
+        # pytest's own: the test, and in parentheses whether it is being set up.
+        "test": os.environ.get("PYTEST_CURRENT_TEST", ""),
+        "workflow": result.workflow,
+        "event": result.event,
+        "jobs": jobs,
+        "actions": Counter(record["action"] for record in result.records),
         "edits": result.edits,
         "seconds": result.seconds,
     }
@@ -93,13 +102,23 @@ def add_up() -> tuple[dict[str, Executions], Counter[str]]:
     scenarios: Counter[str] = Counter()
     for noted in notes():
         scenarios.update(filter(None, [noted["scenario"]]))
-        for step, outcome, system in noted["steps"]:
+        for step, outcome, system in commands(noted):
             executions = found.setdefault(step, Executions())
             executions.times += 1
             executions.in_scenarios += noted["scenario"] is not None
             executions.red += outcome == FAILURE
             executions.systems.add(system)
     return found, scenarios
+
+
+def commands(noted: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Give each step with a command that ran, as "workflow / job / step", with its outcome and its system."""
+    for job in noted["jobs"]:
+        foreign = FOREIGN_RUNNERS & set(map(str, job["matrix"].values()))
+        for name, command, outcome, *_ in job["steps"]:
+            if command:
+                step = f"{job['workflow']} / {job['id']} / {name}"
+                yield step, outcome, ELSEWHERE if foreign else HERE
 
 
 def edits() -> list[str]:

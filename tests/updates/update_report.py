@@ -50,11 +50,16 @@ def total(updates: list[Update], name: str) -> str:
     return "-" if None in figures else str(sum(figures))
 
 
+def notes() -> list[Update]:
+    """Give what every process has written down."""
+    paths = sorted((step_coverage.folder() / "updates").glob("*.json"))
+    return [Update(**json.loads(path.read_text("utf-8"))) for path in paths]
+
+
 def table() -> str:
     """Give what was noted in Markdown, a line for each kind; nothing where nothing was."""
     kinds: dict[str, list[Update]] = defaultdict(list)
-    for path in (step_coverage.folder() / "updates").glob("*.json"):
-        update = Update(**json.loads(path.read_text("utf-8")))
+    for update in notes():
         kinds[update.kind].append(update)
     if not kinds:
         return ""

@@ -205,8 +205,10 @@ def test_bars_follow_each_other_and_flows_are_chains() -> None:
 
 def test_updates_are_added_up() -> None:
     rows = page.update_rows(sample.run())
-    assert list(rows) == ["a step", "a pin", "all"]
-    assert rows["all"]["plain_conflicts"] == 4
+    assert list(rows) == ["a step", "a pin", "several at once"]
+    assert rows["a pin"]["plain_conflicts"] == 3
+    # Where one of the figures was not taken, there is no sum.
+    assert rows["several at once"]["plain_conflicts"] is None
     assert rows["a pin"]["plain_losses"] == 1
 
 

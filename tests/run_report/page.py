@@ -125,15 +125,22 @@ UPDATE_SERIES = {
 }
 
 
-def update_rows(run: Run) -> dict[str, Counter[str]]:
-    """Give the sums of each kind of edited project, all kinds last."""
-    kinds = dict.fromkeys(update["kind"] for update in run.updates)
-    found: dict[str, Counter[str]] = {kind: Counter() for kind in [*kinds, "all"]}
+def added(figures: list[int | None]) -> int | None:
+    """Add up figures; gives None where one of them was not taken."""
+    taken = [figure for figure in figures if figure is not None]
+    return sum(taken) if len(taken) == len(figures) else None
+
+
+def update_rows(run: Run) -> dict[str, dict[str, int | None]]:
+    """Give the number of updates, and their sums, of each kind of edited project."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
     for update in run.updates:
-        for kind in (update["kind"], "all"):
-            found[kind]["updates"] += 1
-            found[kind].update({name: update[name] for name in SUMS})
-    return found if kinds else {}
+        kinds.setdefault(update["kind"], []).append(update)
+    rows: dict[str, dict[str, int | None]] = {}
+    for kind, found in kinds.items():
+        rows[kind] = {"updates": len(found)}
+        rows[kind] |= {name: added([u[name] for u in found]) for name in SUMS}
+    return rows
 
 
 def update_chart(run: Run) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def update_chart(run: Run) -> dict[str, Any]:
         {"name": kind, "series": series, "number": sums[name]}
         for kind, sums in update_rows(run).items()
         for name, (series, _) in UPDATE_SERIES.items()
-        if kind != "all"
+        if sums[name] is not None
     ]
     return charts.grouped(values, "how many", dict(UPDATE_SERIES.values()))
 

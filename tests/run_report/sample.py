@@ -74,8 +74,10 @@ def tests(outcome: str) -> list[dict[str, Any]]:
     return [*found, job("passed", step(summary, begin + 2, 1, outcome))]
 
 
-def update(kind: str, conflicts: int, losses: int, decided: int) -> dict[str, Any]:
-    """Give what an update notes."""
+def update(
+    kind: str, conflicts: int | None, losses: int | None, decided: int
+) -> dict[str, Any]:
+    """Give what an update notes, with what `copier update` alone left."""
     left = {"conflicts": 0, "pins": decided, "losses": 0}
     return {"kind": kind, "plain_conflicts": conflicts, "plain_losses": losses, **left}
 
@@ -123,6 +125,10 @@ def run(*, failing: bool = False) -> Run:
             ),
         ],
         {scenario: "failed" if failing else "passed", trial: "passed", chain: "passed"},
-        [update("a step", 1, 0, 0), update("a pin", 3, 1, 4)],
+        [
+            update("a step", 1, 0, 0),
+            update("a pin", 3, 1, 4),
+            update("several at once", None, None, 2),
+        ],
         ["no interpreter for Python 3.15: the matrix cells"],
     )

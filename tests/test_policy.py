@@ -613,8 +613,9 @@ def all_version_uses() -> Iterator[Use]:
     folders = ("template", "extensions", ".github", "docs")
     files = [file for folder in folders for file in sorted((ROOT / folder).rglob("*"))]
     for path in [ROOT / "README.md", *files]:
-        # Checkers leave caches behind.
-        if path.is_file() and "cache" not in path.as_posix():
+        # Checkers leave caches behind; pictures name nothing.
+        named = "cache" not in path.as_posix() and path.suffix != ".webp"
+        if path.is_file() and named:
             name = path.relative_to(ROOT).as_posix()
             # What this repository tells of its past may name other versions.
             prose = not name.startswith(("docs/", "README"))

@@ -96,3 +96,20 @@ def test_look_alikes_are_left_alone(checkout: Checkout) -> None:
     assert len(LOOK_ALIKES) >= 30
     status, output = findings(checkout, "\n".join(LOOK_ALIKES))
     assert status == 0, output
+
+
+def test_a_false_finding_that_stops_a_commit_is_silenced_for_good(
+    checkout: Checkout,
+) -> None:
+    """By the fingerprint that the commit hook prints, as docs/pipeline.md says: in the commit and in the history."""
+    hook = "git add --all && uv run pre-commit run gitleaks"
+    (checkout.path / "notes.txt").write_text(f"{SECRETS['AWS key']}\n", "utf-8")
+    stopped = checkout.run(hook, check=False)
+    assert stopped.returncode == 1
+    (fingerprint,) = re.findall(r"^Fingerprint: +(\S+)$", stopped.stdout, re.M)
+    with (checkout.path / ".gitleaksignore").open("a", encoding="utf-8") as file:
+        file.write(f"# Made up.\n{fingerprint}\n")
+    checkout.run(hook)
+    checkout.run("git commit -qm notes --no-verify")
+    checkout.run(HOOK)
+    run(["git", "reset", "--quiet", "--hard", "HEAD~1"], cwd=checkout.path)

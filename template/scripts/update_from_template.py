@@ -342,7 +342,7 @@ def run_copier(
         if "requires Copier version" in said:
             said += f" Raise the Copier in the head of scripts/{Path(__file__).name}."
         raise Problem(
-            f"copier could not update from {answers['_src_path']}: {said} "
+            f"copier could not update from {answers['_src_path']}: {said}\n"
             f"If files are changed now:\n\n{RESTORE}\n"
         )
 

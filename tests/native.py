@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,11 @@ from harness import cache_folder, go, run
 BASH_AS_A_STEP = ("--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
 # What a step must not inherit from the run of these tests.
 NEUTRAL = {"NO_COLOR": "1", "PYTEST_ADDOPTS": ""}
+
+
+def printed(message: str) -> list[str]:
+    """Give the commands that Copier prints after a copy."""
+    return re.findall(r"(?m)^  (\S.*)$", message)
 
 
 def hooks() -> dict[str, str]:

@@ -24,7 +24,7 @@ from test_troubleshooting import CASES, NOT_HERE, entries
 # Pages whose commands another test reads and types.
 BY_OTHERS = {
     "docs/releasing.md": "tests/pipeline/test_release_guide.py",
-    "docs/setup.md": "tests/scripts/test_setup_github.py",
+    "docs/setup.md": "tests/scripts/test_setup_github.py, tests/pipeline/test_first_push.py",
 }
 TROUBLES = "docs/troubleshooting.md"
 # Lines that are typed nowhere word for word, with the reason.

@@ -229,7 +229,7 @@ def named_paths(text: str) -> set[str]:
     for token in tokens(text):
         if token.type in ("code_inline", "fence"):
             # A repository of GitHub's is no path.
-            code = re.sub(r"--repo \S+", "", token.content)
+            code = re.sub(r"(--repo|repo create) \S+", "", token.content)
             words = re.split(r"[\s\"'`;,:()<>\[\]]+", code)
             found |= {word for word in words if PATH.fullmatch(word)}
         elif token.type == "text":

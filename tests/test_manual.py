@@ -370,7 +370,10 @@ def unknown_in(project: Project) -> dict[str, set[str]]:
 def test_every_step_message_secret_and_variable_that_is_named_is_there(
     name: str, render: Renderer
 ) -> None:
-    assert unknown_in(render(**ANSWERS[name])) == {}
+    unknown = unknown_in(render(**ANSWERS[name]))
+    assert unknown == {}, (
+        "said by nothing in the project: correct it, or add what another program says to ELSEWHERE"
+    )
 
 
 @pytest.mark.quick

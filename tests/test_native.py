@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from harness import PYTHONS, copier, interpreter, unproven
-from native import Checkout
+from native import Checkout, printed
+from test_commands import lines
 
 KINDS = ["service", "mcp", "library"]
 NEWEST = ["3.14", "3.15"]
@@ -104,16 +105,6 @@ def test_wheel_is_reproducible(project: Make, kind: str, tmp_path: Path) -> None
 # ---- What is printed after a copy ---------------------------------------------------------------------------------------
 
 
-def printed_commands(message: str) -> list[str]:
-    """Give the commands that Copier prints after a copy, up to those that need GitHub."""
-    _, steps = re.split(r"Next \(needs uv.*\):", message)
-    return [
-        line.strip()
-        for line in steps.split("Then make")[0].splitlines()
-        if line.startswith("  ")
-    ]
-
-
 @pytest.mark.parametrize(
     "answers",
     [
@@ -132,9 +123,14 @@ def test_printed_next_steps_work(
     folder = "a project"
     done = copier("copy", "--defaults", *data, str(template), folder, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    commands = printed_commands(done.stderr)
-    assert commands[0] == f"cd '{folder}' && git init --initial-branch=main"
-    output = Checkout(tmp_path).run("\n".join(commands)).stdout
+    commands = printed(done.stderr)
+    go = f"cd '{folder}' && "
+    assert commands[0] == f"{go}git init --initial-branch=main"
+    # The manual has them, too.
+    page = (tmp_path / folder / "docs/setup.md").read_text("utf-8")
+    assert [commands[0].removeprefix(go), *commands[1:]] == lines(page)[:5]
+    # The last two need GitHub: test_first_push.py types them.
+    output = Checkout(tmp_path).run("\n".join(commands[:-2])).stdout
     assert re.search(r"\d+ passed", output)
     assert "Secret" not in output
     checkout = Checkout(tmp_path / folder)

@@ -68,7 +68,7 @@ def test_the_pairs_are_all_there() -> None:
     """Every two values of different questions meet in some set of answers."""
     names = list(ANSWERS)
     # A short description and a package name of one's own are in test_hostile and test_questions.
-    assert {*names, "project_description", "package_name"} == QUESTIONS.keys()
+    assert {*names, "project_description", "package_name"} == set(QUESTIONS)
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
             wanted = [(a, b) for a in ANSWERS[first] for b in ANSWERS[second]]

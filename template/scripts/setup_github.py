@@ -343,7 +343,7 @@ def environments(workflows: dict[str, Workflow]) -> set[str]:
         for workflow in workflows.values()
         for job in workflow["jobs"].values()
     ]
-    return {str(e.get("name") if isinstance(e, dict) else e) for e in named}
+    return {str(e["name"] if isinstance(e, dict) else e) for e in named if e}
 
 
 # ---- Rulesets -------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from engine import network, under_test
@@ -11,13 +10,8 @@ from engine.github import git
 from engine.github.server import HOSTS, GitHub
 from engine.result import SUCCESS
 from harness import copier
-from native import Checkout
+from native import Checkout, printed
 from owner import LOGIN, SECRET, new_repository
-
-
-def printed(message: str) -> list[str]:
-    """Give the commands that Copier prints after a copy."""
-    return re.findall(r"(?m)^  (\S.*)$", message)
 
 
 def test_the_first_push_is_green_and_its_checks_are_required(
@@ -62,5 +56,4 @@ def test_the_first_push_is_green_and_its_checks_are_required(
     }
     assert len(required) == 8
     assert required <= reported
-    # Somebody else changes something: the next run of the same command says so.
     assert ruleset["enforcement"] == "active"

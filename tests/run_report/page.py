@@ -237,7 +237,6 @@ def render(run: Run) -> str:
         flows=[FlowRow(flow, ended[flow.name]) for flow in FLOWS],
         cut_off=cut_off(run),
         updates=update_rows(run),
-        sums=SUMS,
         real=real_and_stand_ins(),
         actions=used(run, "actions"),
         edits=used(run, "edits"),

@@ -771,7 +771,7 @@ def checkouts_keep_no_token(workflow: Workflow, _: Workflows) -> Iterator[Findin
 def artifacts_go_when_they_are_told(
     workflow: Workflow, _: Workflows
 ) -> Iterator[Finding]:
-    """Storage is paid; the manual says how long each is kept."""
+    """Storage is paid; tests/test_manual.py compares what the manual says."""
     for step in workflow.steps():
         if step.action != "actions/upload-artifact":
             continue

@@ -205,6 +205,7 @@ ELSEWHERE = {
     "report/run.json": "written beside it",
     "report/steps.md": "written by a whole test run",
     "report/updates.md": "written by a test run with updates",
+    "CODE_OF_CONDUCT.md": "the example of docs/adding.md",
     "sbom.cdx.json": "a release's file",
     "provenance.intoto.jsonl": "a release's file",
     "renovate.json": "written by a team that uses Renovate",

@@ -196,8 +196,8 @@ def test_the_page_can_be_read(
 ) -> None:
     page = look(sampled, width=width, dark=dark)
     assert dead_anchors(page) == []
-    page.screenshot(path=tmp_path / "page.png", full_page=True)
     open_all(page)
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
     assert not too_wide(page)
     assert broken_rules(page) == []
     assert faint(page) == []

@@ -95,6 +95,77 @@ def test_a_job_that_is_not_as_described_is_found(
     assert wrong_jobs(page.replace(old, new), project.path, project.answers) == wrong
 
 
+# ---- What is kept -----------------------------------------------------------------------------------------------------
+
+
+def kept(workflow: Mapping[str, Any]) -> dict[str, int]:
+    """Give for how many days a workflow keeps each artifact, by a pattern of its name."""
+    inputs = [
+        step["with"]
+        for job in workflow["jobs"].values()
+        for step in job.get("steps", [])
+        if step.get("uses", "").startswith("actions/upload-artifact@")
+    ]
+    return {
+        re.sub(r"\$\{\{.*?\}\}", r"\\w+", each["name"]): int(each["retention-days"])
+        for each in inputs
+    }
+
+
+def told_to_be_kept(cell: str) -> dict[str, int]:
+    """Give the artifacts of a cell like "`a`: what it is, `b`, 7 days; `c`, 1 day" with their days."""
+    found: dict[str, int] = {}
+    for part in cell.split(";"):
+        if days := re.search(r"(\d+) days?", part):
+            found |= {name: int(days[1]) for name in re.findall(r"`([\w-]+)`", part)}
+    return found
+
+
+def wrong_keeping(project: Project, page: str) -> list[str]:
+    """Give the workflows that keep something else than the page says, or for another time."""
+    wrong = []
+    workflows = cost.read(project.path)
+    for row in rows(page, "workflow"):
+        file, told = row[0].strip("`"), told_to_be_kept(row[4])
+        real = kept(workflows[file])
+        fits = {
+            p
+            for p in real
+            for n, days in told.items()
+            if re.fullmatch(p, n) and days == real[p]
+        }
+        known = all(any(re.fullmatch(p, name) for p in real) for name in told)
+        if fits != set(real) or not known:
+            wrong.append(file)
+    return wrong
+
+
+@pytest.mark.quick
+@each_project
+def test_what_is_kept_is_told_with_its_days(name: str, render: Renderer) -> None:
+    project = render(**ANSWERS[name])
+    assert wrong_keeping(project, project.text("docs/pipeline.md")) == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("old", "new", "file"),
+    [
+        ("`gitleaks-report`: what was found, without the secrets, 30 days", "nothing", "gitleaks.yml"),
+        ("`scorecard-results`, 5 days", "`scorecard-results`, 6 days", "ossf-scorecard.yml"),
+        ("`provenance`, 7 days", "`provenance`, `more`, 7 days", "release.yml"),
+        ("`digest-amd64`, `digest-arm64`, 1 day", "`digests`, 1 day", "docker.yml"),
+    ],
+)  # fmt: skip
+def test_what_is_kept_otherwise_is_found(
+    old: str, new: str, file: str, render: Renderer
+) -> None:
+    project = render(github_user="octo")
+    page = project.text("docs/pipeline.md")
+    assert page.count(old) == 1
+    assert wrong_keeping(project, page.replace(old, new)) == [file]
+
+
 # ---- How long, and what starts what ----------------------------------------------------------------------------------
 
 

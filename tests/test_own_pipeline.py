@@ -51,6 +51,21 @@ def test_a_file_is_the_rendered_one(name: str, render: Renderer) -> None:
     assert (ROOT / name).read_bytes() == render().files[name].read_bytes()
 
 
+def test_setup_requires_the_checks_of_this_repository(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Run here, the script that sets up projects does the same for this repository (docs/maintaining.md)."""
+    scripts = ROOT / "template/scripts"
+    # It imports another script.
+    monkeypatch.syspath_prepend(scripts)
+    setup = load_script(scripts / "setup_github.py")
+    monkeypatch.chdir(ROOT)
+    assert sorted(setup.required_checks(setup.read_workflows())) == [
+        (name, "")
+        for name in ("Gitleaks", "Pre-commit", "Semgrep", "Tests passed", "Trivy")
+    ]
+
+
 @pytest.mark.parametrize("name", WITH_LOCK)
 def test_a_workflow_differs_by_the_lock_alone(name: str, render: Renderer) -> None:
     """Byte for byte, once that step is taken out."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cost
 import pytest
+from defects import DEFECTS
 from harness import tool
 from lives import LIVES
 from markdown_it import MarkdownIt
@@ -122,6 +123,17 @@ def test_a_step_has_the_defects_that_turned_it_red_in_this_run() -> None:
     )
     assert not types.executed.by
     assert "types that do not agree" in types.not_tried
+
+
+def test_each_step_that_a_defect_must_redden_has_a_line() -> None:
+    """Those that use an action, too."""
+    shown = {
+        f"{workflow} / {row.job} / {row.name}"
+        for workflow, rows in records.step_rows(sample.run()).items()
+        for row in rows
+    }
+    assert shown >= {step for defect in DEFECTS for step in defect.reddens}
+    assert "docker.yml / build / Build the image" in shown
 
 
 def test_a_step_that_is_red_without_a_defect_is_not_put_down_to_one() -> None:

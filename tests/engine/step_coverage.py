@@ -111,12 +111,19 @@ def add_up() -> tuple[dict[str, Executions], Counter[str]]:
     return found, scenarios
 
 
-def commands(noted: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Give each step with a command that ran, as "workflow / job / step", with its outcome and its system."""
+def commands(
+    noted: dict[str, Any], *, actions: bool = False
+) -> Iterator[tuple[str, str, str]]:
+    """Give each step with a command that ran, as "workflow / job / step", with its outcome and its system.
+
+    Args:
+        noted: What was noted of a run.
+        actions: Whether the steps that use an action are given, too.
+    """
     for job in noted["jobs"]:
         foreign = FOREIGN_RUNNERS & set(map(str, job["matrix"].values()))
         for name, command, outcome, *_ in job["steps"]:
-            if command:
+            if command or actions:
                 step = f"{job['workflow']} / {job['id']} / {name}"
                 yield step, outcome, ELSEWHERE if foreign else HERE
 

@@ -83,6 +83,14 @@ def test_the_loops_do_what_they_are_for(
     typed = Checkout(folder, {**login, "TEMPLATE": str(template)})
     make, start, show, check = blocks("sh")
     typed.run(make)
+    # Again, with work of somebody's in one of them: nothing is touched.
+    (folder / NAMES[0] / "README.md").write_text("Ours.\n", "utf-8")
+    heads = [here.ask("rev-parse", "main") for here in repositories.values()]
+    assert "is there already" in typed.run(make).stdout
+    assert [here.ask("rev-parse", "main") for here in repositories.values()] == heads
+    mine = Checkout(folder / NAMES[0])
+    assert mine.changes() == " M README.md\n"
+    mine.run("git checkout -q README.md")
     for name, here in repositories.items():
         kind = name.rpartition("-")[2]
         answered = here.ask("show", "main:.copier-answers.yml")

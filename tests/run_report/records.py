@@ -114,6 +114,13 @@ def all_steps() -> list[str]:
     return steps()
 
 
+@cache
+def shown_steps() -> list[str]:
+    """Give every step with a command, and those with an action that some defect reddens."""
+    wanted = {*all_steps(), *(step for defect in DEFECTS for step in defect.reddens)}
+    return [step for step in steps(actions=True) if step in wanted]
+
+
 # ---- How much was run ------------------------------------------------------------------------------------------------
 
 
@@ -193,12 +200,12 @@ def defect_of(record: dict[str, Any]) -> str | None:
 
 
 def executions(run: Run) -> dict[str, Executed]:
-    """Give what ran of each step with a command, as "workflow / job / step"."""
+    """Give what ran of each step, as "workflow / job / step"."""
     found: dict[str, Executed] = defaultdict(Executed)
     for record in run.records:
         defect = defect_of(record)
         reddened = set()
-        for step, outcome, system in step_coverage.commands(record):
+        for step, outcome, system in step_coverage.commands(record, actions=True):
             of = found[step]
             of.times += 1
             of.systems.add(system)
@@ -230,10 +237,10 @@ class StepRow:
 
 
 def step_rows(run: Run) -> dict[str, list[StepRow]]:
-    """Give a line for each step with a command, by the workflow's file."""
+    """Give a line for each step that is shown, by the workflow's file."""
     found: dict[str, list[StepRow]] = defaultdict(list)
     ran = executions(run)
-    for step in all_steps():
+    for step in shown_steps():
         workflow, job, name = step.split(" / ", 2)
         executed = ran.get(step, Executed())
         must = [defect.name for defect in DEFECTS if step in defect.reddens]

@@ -126,6 +126,8 @@ def test_printed_next_steps_work(
     commands = printed(done.stderr)
     go = f"cd '{folder}' && "
     assert commands[0] == f"{go}git init --initial-branch=main"
+    from_folder = "It comes from a folder" in done.stderr
+    assert from_folder == (answers.get("template_updates") != "false")
     # The manual has them, too.
     page = (tmp_path / folder / "docs/setup.md").read_text("utf-8")
     assert [commands[0].removeprefix(go), *commands[1:]] == lines(page)[:5]

@@ -58,6 +58,9 @@ LEAN: Cells = {("ubuntu-latest", python) for python in PYTHONS} | {
 }
 LEAN_INSTALLS: Cells = {("ubuntu-latest", python) for python in PYTHONS}
 SMALL_CELLS: Cells = {(system, "3.12") for system in SYSTEMS}
+# Where the systems are not what a scenario is about.
+LINUX = "ubuntu-latest"
+ONE_CELL: Cells = {(LINUX, "3.12")}
 
 
 @dataclass(frozen=True)
@@ -216,8 +219,8 @@ def matrices(
 MATRICES = [
     *matrices("push, service", push, {}, ALL_NINE, ALL_NINE),
     # The size of the matrix has nothing to do with the kind.
-    *matrices("push, mcp", push, SMALL_MCP, SMALL_CELLS, SMALL_CELLS),
-    *matrices("push, library", push, SMALL, SMALL_CELLS, SMALL_CELLS),
+    *matrices("push, mcp", push, SMALL_MCP, ONE_CELL, ONE_CELL, system=LINUX),
+    *matrices("push, library", push, SMALL, ONE_CELL, ONE_CELL, system=LINUX),
     *[
         scenario
         for python in ("3.13", "3.14", "3.15")
@@ -265,18 +268,20 @@ MATRICES = [
         SMALL_CELLS,
         SMALL_CELLS,
     ),
-    *matrices(
-        "pull request from a fork", from_fork, SMALL_SERVICE, SMALL_CELLS, SMALL_CELLS
-    ),
-    *matrices(
-        "pull request by Dependabot", by_dependabot, SMALL, SMALL_CELLS, SMALL_CELLS
-    ),
+    *[
+        scenario
+        for name, happens, answers in (
+            ("pull request from a fork", from_fork, SMALL_SERVICE),
+            ("pull request by Dependabot", by_dependabot, SMALL),
+            ("by hand", by_hand, SMALL),
+            ("push, service that ships nothing", push, NOTHING),
+            ("push, library with an image", push, IMAGE),
+        )
+        for scenario in matrices(
+            name, happens, answers, ONE_CELL, ONE_CELL, system=LINUX
+        )
+    ],
     *matrices("pull request of documentation", of_documentation, SMALL, set(), set()),
-    *matrices("by hand", by_hand, SMALL, SMALL_CELLS, SMALL_CELLS),
-    *matrices(
-        "push, service that ships nothing", push, NOTHING, SMALL_CELLS, SMALL_CELLS
-    ),
-    *matrices("push, library with an image", push, IMAGE, SMALL_CELLS, SMALL_CELLS),
 ]
 
 # ---- The others ------------------------------------------------------------------------------------------------------

@@ -240,7 +240,7 @@ def test_each_entry_with_commands_is_tried_or_says_why_not(
 ) -> None:
     page = render(**ANSWERS[name]).text(TROUBLES)
     starts = {case.heading for case in CASES} | UNTRIED.keys() | TROUBLE.keys()
-    starts |= {start for start, _ in NOT_HERE.values() if start}
+    starts |= {start for start, _ in NOT_HERE.values()}
     left = {
         heading
         for heading, (_, commands) in entries(page).items()

@@ -201,6 +201,7 @@ ELSEWHERE = {
     "dist/*": "made by the build",
     "dist/*.whl": "made by the build",
     "trivy/requirements.txt": "made by the command that names it",
+    "htmlcov/summary.md": "made by the command that names it",
     "report/index.html": "written by a test run with workflows",
     "report/run.json": "written beside it",
     "report/steps.md": "written by a whole test run",

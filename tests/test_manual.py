@@ -326,6 +326,7 @@ ELSEWHERE = {
     "find lockfile": "uv",
     "Found 1 error": "Ruff and mypy",
     "would reformat": "Black",
+    "denied": "the registry",
     "FAILED tests/": "pytest",
     "is less than fail-under": "coverage",
     "Missing required key": "pre-commit",

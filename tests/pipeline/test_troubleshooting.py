@@ -220,6 +220,13 @@ CASES = [
         before=(defects.SYNC_BUILD, defects.BUILD),
     ),
     Case(
+        '"Summarise the coverage"',
+        "is no coverage report",
+        defects.SUMMARISE,
+        "the coverage report is written elsewhere",
+        before=(defects.SYNC_COVERAGE, defects.COVER),
+    ),
+    Case(
         '"Require the threshold"',
         "is less than fail-under",
         defects.THRESHOLD,
@@ -408,13 +415,12 @@ NOT_HERE = {
     defects.ASK_SEMGREP: ('"Ask whether code scanning', "GitHub's answer"),
     defects.ASK_TRIVY: ('"Ask whether code scanning', "GitHub's answer"),
     defects.ASK_DOCKER: ('"Ask whether code scanning', "GitHub's answer"),
-    defects.SUMMARISE: ("", "names the report that is missing, in the step itself"),
     defects.BUILD_IMAGE: ("The image does not start", "needs Docker"),
     defects.CHECK_IMAGE: ("The image does not start", "needs Docker"),
     defects.IMAGE_CLEAN: ('"Require that nothing was found"', "needs Docker"),
     defects.ASK_RELEASE: ('"has no published release"', "needs a release"),
-    defects.PUSH_IMAGE: ("", "a push after the merge: the registry's own message"),
-    defects.TAG_IMAGE: ("", "a push after the merge: the registry's own message"),
+    defects.PUSH_IMAGE: ('"Push the image by its digest"', "needs a registry"),
+    defects.TAG_IMAGE: ('"Push the image by its digest"', "needs a registry"),
 }
 
 

@@ -10,6 +10,7 @@ from harness import Renderer, copy_template, keep, reasons_unproven
 from pytest_copie.plugin import Copie
 
 pytest_plugins = [
+    "compile_once",
     "engine.fixtures",
     "releases",
     "step_report",

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cost import ROOT
-from timing import Failed, git, ratios, seconds, spread
+from timing import Failed, git, make_repository, ratios, seconds, spread
 
 SOURCES = ("copier.yml", "extensions", "template")
 COPIER = [sys.executable, "-m", "copier"]
@@ -68,10 +68,7 @@ def copy(template: Path, project: Path, *options: str) -> list[str]:
 def make_project(template: Path, project: Path, data: list[str]) -> Path:
     """Make a project one version behind, as its user has it: a repository with its lock."""
     seconds("copier copy", copy(template, project, "--vcs-ref=v1.0.0", *data), template)
-    git(project, "init", "--quiet", "--initial-branch=main")
-    seconds("uv lock", ["uv", "lock", "--quiet"], project)
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message=Render")
+    make_repository(project)
     return project
 
 

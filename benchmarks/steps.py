@@ -23,7 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import cost
-from timing import Failed, git, ratios, seconds, spread, surroundings
+from timing import (
+    Failed,
+    git,
+    make_repository,
+    ratios,
+    seconds,
+    spread,
+    surroundings,
+)
 
 FILES = ("tests.yml", "build.yml", "coverage.yml")
 PYTHON = "3.12"
@@ -407,10 +415,7 @@ def render(folder: Path, data: list[str]) -> Path:
     copy = [sys.executable, "-Wignore", "-m", "copier", "copy", "--defaults", "--quiet"]
     answers = [f"--data={pair}" for pair in (f"python_versions=[{PYTHON}]", *data)]
     seconds("copier copy", [*copy, *answers, "--vcs-ref=HEAD", str(cost.ROOT), str(project)], folder)  # fmt: skip
-    git(project, "init", "--quiet", "--initial-branch=main")
-    seconds("uv lock", ["uv", "lock", "--quiet"], project)
-    git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--message=Render")
+    make_repository(project)
     git(project, "tag", "v1.0.0")
     return project
 

@@ -72,6 +72,14 @@ def git(folder: Path, *arguments: str) -> None:
     seconds(f"git {arguments[0]}", ["git", *me, *arguments], folder)
 
 
+def make_repository(project: Path) -> None:
+    """Make a rendered project what its user has: a repository with its lock."""
+    git(project, "init", "--quiet", "--initial-branch=main")
+    seconds("uv lock", ["uv", "lock", "--quiet"], project)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=Render")
+
+
 def spread(values: Sequence[float], digits: int = 1) -> str:
     """Give the median of some values with the least and the greatest, for example "2.0 (1.5 to 3.1)"."""
     middle, *ends = (

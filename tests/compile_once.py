@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import jinja2
-import pytest
 
 # What decides, beside the text, what an environment makes of it.
 SETTINGS = (
@@ -56,4 +55,4 @@ def compile_once(
 
 def pytest_configure() -> None:
     """Take the place of Jinja's own."""
-    pytest.MonkeyPatch().setattr(jinja2.Environment, "compile", compile_once)
+    jinja2.Environment.compile = compile_once  # type: ignore[method-assign]

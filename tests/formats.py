@@ -15,7 +15,8 @@ from markdown_it.token import Token
 from pathspec import PathSpec
 
 
-class StrictLoader(yaml.CSafeLoader):
+# The loader in C is not there everywhere, and faster.
+class StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Refuses what PyYAML lets pass: a key that stands twice in one mapping."""
 
 

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from run_report import charts, drawing, graphs, page, plugin, records, sample
 from run_report.records import PASSED, UNPROVEN, Part, Run
 from scenarios import SCENARIOS
+from step_report import steps
 
 pytestmark = pytest.mark.quick
 
@@ -35,11 +36,11 @@ def whole() -> Run:
     """Give a made-up run of everything, in which each step was executed and all passed."""
     done = sample.run()
     done.outcomes.clear()
-    steps: dict[tuple[str, str], list[sample.Step]] = {}
-    for step in records.all_steps():
+    by_job: dict[tuple[str, str], list[sample.Step]] = {}
+    for step in steps():
         workflow, job, name = step.split(" / ", 2)
-        steps.setdefault((workflow, job), []).append(sample.step(name, 0))
-    jobs = [sample.job(job, *of, workflow=file) for (file, job), of in steps.items()]
+        by_job.setdefault((workflow, job), []).append(sample.step(name, 0))
+    jobs = [sample.job(job, *of, workflow=file) for (file, job), of in by_job.items()]
     done.records.append(sample.record("", jobs, "push refs/heads/main", scenario="all"))
     for part, function in zip(
         records.parts(done), ("test_scenario", "test_defect", "test_flow"), strict=False

@@ -34,6 +34,13 @@ class Executions:
     red: int = 0
     systems: set[str] = field(default_factory=set)
 
+    def count(self, noted: dict[str, Any], outcome: str, system: str) -> None:
+        """Add one execution, of the run that was noted."""
+        self.times += 1
+        self.in_scenarios += noted["scenario"] is not None
+        self.red += outcome == FAILURE
+        self.systems.add(system)
+
 
 def begin() -> bool:
     """Choose the folder for the notes of this run; tells whether this process began it, and so has to end it."""
@@ -103,11 +110,7 @@ def add_up() -> tuple[dict[str, Executions], Counter[str]]:
     for noted in notes():
         scenarios.update(filter(None, [noted["scenario"]]))
         for step, outcome, system in commands(noted):
-            executions = found.setdefault(step, Executions())
-            executions.times += 1
-            executions.in_scenarios += noted["scenario"] is not None
-            executions.red += outcome == FAILURE
-            executions.systems.add(system)
+            found.setdefault(step, Executions()).count(noted, outcome, system)
     return found, scenarios
 
 

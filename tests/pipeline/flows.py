@@ -6,6 +6,7 @@ nothing follows. docs/proofs.md shows the table.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +75,26 @@ class Flow:
     def ids(self) -> set[str]:
         """What tells the runs that make it up from all others."""
         return {self.id_of(run.split(" on ")[0]) for run in self.runs}
+
+    def told_runs(self) -> list[str]:
+        """Say what runs, in order, each once."""
+        counts = Counter(self.runs)
+        return [f"{run}{', twice' * (n > 1)}" for run, n in counts.items()]
+
+    def told_releases(self) -> list[str]:
+        """Say what the releases are in the end."""
+        return [
+            f"{tag}: {state}{', the latest' * (tag == self.latest)}"
+            for tag, state in self.releases.items()
+        ]
+
+    def told_files(self) -> list[str]:
+        """Say which versions the indexes have in the end."""
+        note = "" if self.attested else " without attestations"
+        return [
+            *(f"{version}{note}" for version in sorted(self.pypi)),
+            *(f"{version} on TestPyPI" for version in sorted(self.testpypi)),
+        ]
 
     def prepare(self, here: Repository) -> None:
         """Bring the repository to where the flow begins."""

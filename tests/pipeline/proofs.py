@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -80,21 +79,11 @@ def rows(defect: Defect) -> list[str]:
 
 def flow_row(flow: Flow) -> str:
     """Give the line of a flow."""
-    runs = Counter(flow.runs)
-    releases = [
-        f"{tag}: {state}{', the latest' * (tag == flow.latest)}"
-        for tag, state in flow.releases.items()
-    ]
-    note = "" if flow.attested else " without attestations"
-    files = [
-        *(f"{version}{note}" for version in sorted(flow.pypi)),
-        *(f"{version} on TestPyPI" for version in sorted(flow.testpypi)),
-    ]
     columns = [
         flow.name,
-        "; ".join(f"{run}{', twice' * (n > 1)}" for run, n in runs.items()),
-        "; ".join(releases) or "none",
-        "; ".join(files) or "nothing",
+        "; ".join(flow.told_runs()),
+        "; ".join(flow.told_releases()) or "none",
+        "; ".join(flow.told_files()) or "nothing",
         ", ".join(f"`{tag}`" for tag in sorted(flow.image)) or "none",
     ]
     return f"| {' | '.join(columns)} |"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import ROOT, unproven
+from harness import ROOT, unproven, which
 from native import Checkout
 from planting import MEDIUM, MEDIUM_ID, dependency
 from scenarios import SMALL
@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
 @pytest.fixture
 def checkout(locked: Callable[..., Path], tmp_path: Path) -> Checkout:
     """Give a locked project; skips where there is no Trivy."""
-    if shutil.which("trivy") is None:
+    if which("trivy") is None:
         unproven("no Trivy on this machine: what the real one makes of a project")
     shutil.copytree(locked(**SMALL), tmp_path / "project")
     here = Checkout(tmp_path / "project")

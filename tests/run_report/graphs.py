@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ from run_report.records import Run, cell_of
 
 # Graphviz wants colours; `drawing` puts the page's own in their place, which follow the reader's scheme.
 INK, LINE, OK, BAD, IDLE = "#010101", "#020202", "#030303", "#040404", "#050505"
-STARTS = re.compile(r"gh workflow run (\S+\.yml)")
 
 
 @dataclass(frozen=True)
@@ -136,13 +133,12 @@ def reached(workflows: Mapping[str, Workflow], files: list[str]) -> list[str]:
 def rows_of(workflow: Workflow) -> Iterator[JobRow]:
     """Give a workflow's jobs, without what ran."""
     for name, job in workflow.data["jobs"].items():
-        commands = " ".join(str(step.get("run", "")) for step in job.get("steps", []))
         yield JobRow(
             workflow.file,
             str(name),
             [str(needed) for needed in cost.needs(job)],
             Path(job["uses"]).name if "uses" in job else "",
-            STARTS.findall(commands),
+            cost.started(workflow.data, [name]),
         )
 
 
@@ -160,9 +156,8 @@ class EventGraph:
         return sum(job.times for job in self.jobs)
 
 
-@cache
 def template() -> dict[str, Workflow]:
-    """Read the template's workflows, once."""
+    """Read the template's workflows."""
     return under_test.load(ROOT / "template")
 
 

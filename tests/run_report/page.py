@@ -6,7 +6,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,16 @@ if __name__ == "__main__":
 
 import cost  # noqa: E402
 import pytest  # noqa: E402
-from flows import FLOWS, Flow  # noqa: E402
+import update_report  # noqa: E402
+from flows import FLOWS  # noqa: E402
 from harness import copier, copy_template  # noqa: E402
 from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: E402
 from markdown_it import MarkdownIt  # noqa: E402
 from markupsafe import Markup  # noqa: E402
+from update_report import Update  # noqa: E402
 
 from run_report import charts, drawing, graphs, records  # noqa: E402
+from run_report.graphs import EventGraph  # noqa: E402
 from run_report.records import Run, Timeline  # noqa: E402
 
 MAINTAINING = ROOT / "docs" / "maintaining.md"
@@ -74,37 +76,6 @@ def minutes_chart() -> dict[str, Any]:
 # ---- Releases --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FlowRow:
-    """A flow: what must have come of it, and how it ended in this run."""
-
-    flow: Flow
-    outcome: str
-
-    @property
-    def runs(self) -> list[str]:
-        """What runs, in order; with how often where it is more than once."""
-        counts = Counter(self.flow.runs)
-        return [f"{run}{f', {n} times' * (n > 1)}" for run, n in counts.items()]
-
-    @property
-    def releases(self) -> list[str]:
-        """The releases with their states."""
-        return [
-            f"{tag}: {state}{', the latest' * (tag == self.flow.latest)}"
-            for tag, state in self.flow.releases.items()
-        ]
-
-    @property
-    def files(self) -> list[str]:
-        """The versions on the indexes."""
-        note = "" if self.flow.attested else ", without attestations"
-        return [
-            *(f"{version}{note}" for version in sorted(self.flow.pypi)),
-            *(f"{version} on TestPyPI" for version in sorted(self.flow.testpypi)),
-        ]
-
-
 def cut_off(run: Run) -> Counter[str]:
     """Count the tests that end a run of a release's workflows halfway and start it again, by how they ended."""
     return Counter(
@@ -116,7 +87,6 @@ def cut_off(run: Run) -> Counter[str]:
 
 # ---- Updates ---------------------------------------------------------------------------------------------------------
 
-SUMS = ("plain_conflicts", "plain_losses", "conflicts", "pins", "losses")
 UPDATE_SERIES = {
     "plain_conflicts": ("copier update: conflicts", "var(--bar-2)"),
     "plain_losses": ("copier update: lost", "var(--bad)"),
@@ -125,22 +95,9 @@ UPDATE_SERIES = {
 }
 
 
-def added(figures: list[int | None]) -> int | None:
-    """Add up figures; gives None where one of them was not taken."""
-    taken = [figure for figure in figures if figure is not None]
-    return sum(taken) if len(taken) == len(figures) else None
-
-
 def update_rows(run: Run) -> dict[str, dict[str, int | None]]:
     """Give the number of updates, and their sums, of each kind of edited project."""
-    kinds: dict[str, list[dict[str, Any]]] = {}
-    for update in run.updates:
-        kinds.setdefault(update["kind"], []).append(update)
-    rows: dict[str, dict[str, int | None]] = {}
-    for kind, found in kinds.items():
-        rows[kind] = {"updates": len(found)}
-        rows[kind] |= {name: added([u[name] for u in found]) for name in SUMS}
-    return rows
+    return update_report.sums(Update(**update) for update in run.updates)
 
 
 def update_chart(run: Run) -> dict[str, Any]:
@@ -177,20 +134,22 @@ def used(run: Run, key: str) -> Counter[str]:
 # ---- The page --------------------------------------------------------------------------------------------------------
 
 
-def wanted_graphs(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
+def wanted_graphs(events: list[EventGraph]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give each graph with its name: all of an event of which anything ran, so that what did not is seen, too."""
-    for event in graphs.event_graphs(run):
+    for event in events:
         if event.times:
             for number, group in enumerate(event.groups):
                 yield f"{event.happening.title} {number}", graphs.graph(group)
 
 
-def wanted_charts(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
+def wanted_charts(
+    run: Run, timelines: dict[str, list[Timeline]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give each chart with its name."""
     yield "minutes", minutes_chart()
     if run.updates:
         yield "updates", update_chart(run)
-    for group, lines in records.timelines(run).items():
+    for group, lines in timelines.items():
         for line in lines:
             yield timeline_name(group, line), charts.timeline(line.bars)
 
@@ -200,10 +159,13 @@ def timeline_name(group: str, line: Timeline) -> str:
     return f"{group} {line.name}"
 
 
-def drawings(run: Run) -> tuple[dict[str, Markup], str]:
+def drawings(
+    run: Run, events: list[EventGraph], timelines: dict[str, list[Timeline]]
+) -> tuple[dict[str, Markup], str]:
     """Draw what the page shows; where this machine cannot, say why."""
     try:
-        drawn = drawing.draw(dict(wanted_graphs(run)), dict(wanted_charts(run)))
+        charted = dict(wanted_charts(run, timelines))
+        drawn = drawing.draw(dict(wanted_graphs(events)), charted)
     except (pytest.fail.Exception, pytest.skip.Exception) as missing:
         return {}, str(missing)
     # Texts in them are escaped by what drew them.
@@ -219,7 +181,8 @@ def render(run: Run) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    drawn, undrawn = drawings(run)
+    events, timelines = graphs.event_graphs(run), records.timelines(run)
+    drawn, undrawn = drawings(run, events, timelines)
     ended = records.flows(run)
     return environment.get_template("page.html.jinja").render(
         run=run,
@@ -229,12 +192,12 @@ def render(run: Run) -> str:
         counts=Counter(run.outcomes.values()),
         drawn=drawn,
         undrawn=undrawn,
-        events=graphs.event_graphs(run),
+        events=events,
         steps=records.step_rows(run),
-        timelines=records.timelines(run),
+        timelines=timelines,
         timeline_name=timeline_name,
         minutes=minutes(),
-        flows=[FlowRow(flow, ended[flow.name]) for flow in FLOWS],
+        flows=[(flow, ended[flow.name]) for flow in FLOWS],
         cut_off=cut_off(run),
         updates=update_rows(run),
         real=real_and_stand_ins(),

@@ -15,6 +15,7 @@ from defects import DEFECTS, NEVER_RED
 from engine import step_coverage
 from engine.fixtures import missing_pythons
 from engine.result import FAILURE
+from engine.step_coverage import Executions
 from flows import FLOWS
 from lives import LIVES
 from scenarios import SCENARIOS
@@ -108,16 +109,9 @@ def kinds(run: Run) -> dict[str, str]:
     return {kind: PASSED if kind in there else NOT_RUN for kind in names}
 
 
-@cache
-def all_steps() -> list[str]:
-    """Give every step with a command; once, since reading workflows takes long."""
-    return steps()
-
-
-@cache
 def shown_steps() -> list[str]:
     """Give every step with a command, and those with an action that some defect reddens."""
-    wanted = {*all_steps(), *(step for defect in DEFECTS for step in defect.reddens)}
+    wanted = {*steps(), *(step for defect in DEFECTS for step in defect.reddens)}
     return [step for step in steps(actions=True) if step in wanted]
 
 
@@ -151,7 +145,7 @@ def parts(run: Run) -> list[Part]:
         Part("kinds of edited projects that are updated", kinds(run)),
         Part(
             "steps with a command",
-            {step: PASSED if step in ran else NOT_RUN for step in all_steps()},
+            {step: PASSED if step in ran else NOT_RUN for step in steps()},
         ),
     ]
 
@@ -184,12 +178,9 @@ def verdict(run: Run) -> tuple[str, str]:
 
 
 @dataclass
-class Executed:
-    """What a run made of one step: how often it ran and was red, as what, and which defects reddened it."""
+class Executed(Executions):
+    """What a run made of one step, and which defects reddened it."""
 
-    times: int = 0
-    red: int = 0
-    systems: set[str] = field(default_factory=set)
     by: Counter[str] = field(default_factory=Counter)
 
 
@@ -206,11 +197,8 @@ def executions(run: Run) -> dict[str, Executed]:
         defect = defect_of(record)
         reddened = set()
         for step, outcome, system in step_coverage.commands(record, actions=True):
-            of = found[step]
-            of.times += 1
-            of.systems.add(system)
+            found[step].count(record, outcome, system)
             if outcome == FAILURE:
-                of.red += 1
                 reddened.add(step)
         for step in reddened if defect else ():
             found[step].by[str(defect)] += 1

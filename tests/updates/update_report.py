@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
 import pytest
@@ -44,23 +45,39 @@ def note(update: Update) -> None:
     (folder / f"{uuid.uuid4().hex}.json").write_text(text, "utf-8")
 
 
-def total(updates: list[Update], name: str) -> str:
-    """Give the sum of a figure over updates; a dash where it was not taken."""
-    figures = [getattr(update, name) for update in updates]
-    return "-" if None in figures else str(sum(figures))
-
-
 def notes() -> list[Update]:
     """Give what every process has written down."""
     paths = sorted((step_coverage.folder() / "updates").glob("*.json"))
     return [Update(**json.loads(path.read_text("utf-8"))) for path in paths]
 
 
+# What is added up, by the attributes of an update.
+FIGURES = [field.name for field in fields(Update) if field.name != "kind"]
+
+
+def total(figures: list[int | None]) -> int | None:
+    """Add up figures; gives None where one of them was not taken."""
+    taken = [figure for figure in figures if figure is not None]
+    return sum(taken) if len(taken) == len(figures) else None
+
+
+def sums(updates: Iterable[Update]) -> dict[str, dict[str, int | None]]:
+    """Give the number of updates, and the sum of each figure, by what people had done."""
+    kinds: dict[str, list[Update]] = defaultdict(list)
+    for update in updates:
+        kinds[update.kind].append(update)
+    return {
+        kind: {
+            "updates": len(of_kind),
+            **{name: total([getattr(u, name) for u in of_kind]) for name in FIGURES},
+        }
+        for kind, of_kind in kinds.items()
+    }
+
+
 def table() -> str:
     """Give what was noted in Markdown, a line for each kind; nothing where nothing was."""
-    kinds: dict[str, list[Update]] = defaultdict(list)
-    for update in notes():
-        kinds[update.kind].append(update)
+    kinds = sums(notes())
     if not kinds:
         return ""
     lines = [
@@ -68,10 +85,9 @@ def table() -> str:
         "| the script: conflicts | pins decided | lost or misplaced |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for kind, updates in kinds.items():
-        figures = (field.name for field in fields(Update) if field.name != "kind")
-        sums = (total(updates, name) for name in figures)
-        lines.append(f"| {kind} | {len(updates)} | {' | '.join(sums)} |")
+    for kind, row in kinds.items():
+        cells = ("-" if figure is None else str(figure) for figure in row.values())
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
